@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * kafka_priv - what the files kafka*.c share: the handles of one cluster and the memory of its
+ * latest troubles. Nobody else includes this header, and no other file includes librdkafka's.
+ */
+
+#include "agent/collect/kafka.h"
+
+#include <librdkafka/rdkafka.h>
+
+#define KAFKA_TROUBLES 8
+
+struct kafka_trouble {
+	char broker[128]; /* host:port; "" where the trouble is not that of one broker */
+	char text[256];   /* "": unused */
+	int64_t at_ms;    /* clock_mono_ms() */
+};
+
+struct kafka_position {
+	int64_t next; /* offset; -1 unknown */
+	bool running;
+	bool caught_up;
+};
+
+/* The stream of __consumer_offsets: the library's simple consumer, which belongs to no group and
+ * so looks up no coordinator, needs no right on a group and commits nothing. */
+struct kafka_reader {
+	rd_kafka_t *rk; /* NULL until kafka_read_from() */
+	rd_kafka_topic_t *topic;
+	rd_kafka_queue_t *queue;
+	struct kafka_position *positions;
+	int32_t count;
+	int err;              /* why nothing can be read; kept until something is */
+	bool heard;           /* anything at all since a partition was started */
+	int64_t looked_up_ms; /* the topic in the metadata, for want of anything else */
+};
+
+/* The Admin API has a handle of its own, because it is thrown away now and then: see
+ * kafka_admin.c. */
+struct kafka_admin {
+	rd_kafka_t *rk; /* NULL until first used */
+	rd_kafka_queue_t *queue;
+	uint64_t latest_id;      /* of a request */
+	size_t abandoned;        /* requests given up that the library still keeps */
+	int64_t abandoned_at_ms; /* the first of them */
+	bool stale;              /* it asks the wrong coordinators */
+};
+
+struct kafka {
+	rd_kafka_conf_t *conf; /* what all handles are made from */
+	rd_kafka_t *plain;     /* metadata and log offsets, read_uncommitted */
+	int broker_count;      /* in the latest metadata; 0 unknown */
+	struct kafka_reader reader;
+	struct kafka_admin admin;
+	struct kafka_trouble troubles[KAFKA_TROUBLES];
+	char problem[512];
+};
+
+/* A new handle from k->conf; isolation is a value of isolation.level. On ERR_CONFIG why holds the
+ * library's words. Free *ret_rk with kafka_handle_destroy(). */
+MUST_CHECK int kafka_handle_new(struct kafka *k, const char *isolation, char why[static 512],
+				rd_kafka_t **ret_rk);
+
+/* Waits at most five seconds: a handle that does not end by then is left to end by itself. */
+void kafka_handle_destroy(rd_kafka_t **rk);
+
+/* Let the library call back what it has to say: troubles of brokers. Does not block. */
+void kafka_serve(struct kafka *k);
+
+/* Remember a trouble for kafka_problem(). broker may be "". */
+void kafka_note(struct kafka *k, const char *broker, const char *text);
+
+/* Forget the troubles older than at_ms: since then everything has answered. */
+void kafka_forget(struct kafka *k, int64_t at_ms);
+
+/* The library's code in our terms: ERR_OK, ERR_TIMEOUT, ERR_NOT_FOUND, -EACCES or ERR_BROKER. */
+int kafka_translate(rd_kafka_resp_err_t err);
+
+/* Ask for all topics, which also renews the library's own idea of who leads what. Tries a second
+ * broker when the first keeps silent. */
+MUST_CHECK int kafka_metadata(struct kafka *k, int timeout_ms,
+			      const struct rd_kafka_metadata **ret_md);
+
+void kafka_reader_close(struct kafka_reader *r);
+void kafka_admin_close(struct kafka_admin *a);

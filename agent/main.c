@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * warren-agent: reads the options, starts a collector for each cluster and a shipper for each
+ * aggregator, and waits for a signal. Every log line about the process itself is written here.
+ */
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/collect/collector.h"
+#include "agent/collect/once.h"
+#include "agent/config.h"
+#include "agent/ship/shipper.h"
+#include "agent/state/state.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/log.h"
+
+#define COLLECTORS_END_MS 1200
+#define DRAIN_MS 2000
+#define SHIPPERS_END_MS 2500
+#define LIMIT_S 4 /* from the signal to the end of the process, whatever hangs */
+
+static const char USAGE[] =
+	"Usage: warren-agent -c FILE [--check-config | --print-config | --once]\n"
+	"       warren-agent --version | --help\n"
+	"\n"
+	"Watches the consumer groups of Kafka clusters and ships what it sees to aggregators.\n"
+	"\n"
+	"  -c, --config FILE   the configuration, YAML; conf.d/*.yaml beside it is merged in\n"
+	"      --check-config  say what is wrong with the configuration, if anything, and exit\n"
+	"      --print-config  print the effective configuration, secrets masked, and exit\n"
+	"      --once          sample every cluster once, print what is committed, the log ends\n"
+	"                      and the lag as a table, and exit; nothing is kept, nothing sent\n"
+	"      --version       print the version and exit\n"
+	"  -h, --help          print this and exit\n"
+	"\n"
+	"Signals: SIGTERM and SIGINT end the agent within five seconds; batches that no\n"
+	"aggregator has acknowledged stay in state_dir. SIGHUP is reserved.\n"
+	"Exit status: 0 done; 1 the agent cannot run, the reason is on standard error;\n"
+	"2 the command line or the configuration is wrong.\n";
+
+enum mode { MODE_RUN, MODE_CHECK, MODE_PRINT, MODE_ONCE, MODE_VERSION, MODE_HELP };
+
+struct options {
+	const char *config;
+	enum mode mode;
+};
+
+struct agent {
+	const struct agent_config *cfg;
+	struct state *state;
+	struct collector **collectors; /* cfg->clusters.count places, NULL where none runs */
+	struct shipper **shippers;     /* cfg->aggregators.count places */
+	const char **clusters;         /* names */
+};
+
+/* --- the command line --- */
+
+static bool get_options(int argc, char **argv, struct options *ret_o)
+{
+	static const struct option LONG[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"check-config", no_argument, NULL, MODE_CHECK},
+		{"print-config", no_argument, NULL, MODE_PRINT},
+		{"once", no_argument, NULL, MODE_ONCE},
+		{"version", no_argument, NULL, MODE_VERSION},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	struct options o = {.mode = MODE_RUN};
+
+	for (int c = getopt_long(argc, argv, "c:h", LONG, NULL); c != -1;
+	     c = getopt_long(argc, argv, "c:h", LONG, NULL)) {
+		if (c == '?')
+			return false;
+		if (c == 'c')
+			o.config = optarg;
+		else
+			o.mode = c == 'h' ? MODE_HELP : (enum mode)c;
+	}
+	bool needs_config = o.mode != MODE_HELP && o.mode != MODE_VERSION;
+	if (optind < argc)
+		fprintf(stderr, "warren-agent: unexpected argument %s\n", argv[optind]);
+	else if (needs_config && o.config == NULL)
+		fprintf(stderr, "warren-agent: -c FILE is missing\n");
+	else {
+		*ret_o = o;
+		return true;
+	}
+	return false;
+}
+
+static int print_config(const struct agent_config *cfg)
+{
+	CLEANUP(buf_free) struct buf out = {0};
+
+	agent_config_print(cfg, &out);
+	fputs(buf_str(&out), stdout);
+	return out.err == ERR_OK && fflush(stdout) == 0 ? 0 : 1;
+}
+
+/* --- starting --- */
+
+static int open_state(struct agent *a)
+{
+	const struct agent_config *cfg = a->cfg;
+	const char *targets[STATE_TARGETS_MAX];
+	size_t count = MIN(cfg->aggregators.count, (size_t)STATE_TARGETS_MAX);
+	char why[512];
+
+	for (size_t i = 0; i < count; i++)
+		targets[i] = cfg->aggregators.items[i];
+	struct state_options options = {
+		.spool_bytes = cfg->limits.spool_bytes,
+		.spool_age_ms = cfg->limits.spool_age_ms,
+		.targets = targets,
+		.target_count = count,
+	};
+	int err = state_open(cfg->state_dir, &options, why, &a->state);
+	if (err != ERR_OK)
+		log_error("state cannot be used", "why=%s", log_quote(why));
+	return err;
+}
+
+static int start_shippers(struct agent *a)
+{
+	uint64_t instance = 0;
+
+	if (getrandom(&instance, sizeof(instance), 0) != sizeof(instance))
+		abort();
+	for (size_t i = 0; i < a->cfg->aggregators.count; i++) {
+		struct shipper_options options = {
+			.agent = a->cfg->name,
+			.address = a->cfg->aggregators.items[i],
+			.clusters = a->clusters,
+			.cluster_count = a->cfg->clusters.count,
+			.instance = instance,
+			.target = i,
+		};
+		int err = shipper_start(&options, a->state, &a->shippers[i]);
+		if (err != ERR_OK) {
+			log_error("cannot ship", "aggregator=%s err=%s", options.address,
+				  log_quote(err_str(err)));
+			return err;
+		}
+	}
+	return ERR_OK;
+}
+
+static int start_collectors(struct agent *a)
+{
+	for (size_t i = 0; i < a->cfg->clusters.count; i++) {
+		const struct agent_cluster *conf = agent_config_cluster(a->cfg, i);
+		char why[512] = "";
+		int err = collector_start(conf, a->state, why, &a->collectors[i]);
+		if (err != ERR_OK) {
+			log_error("cluster cannot be watched", "cluster=%s why=%s",
+				  log_quote(conf->name), log_quote(why));
+			return err;
+		}
+	}
+	return ERR_OK;
+}
+
+static int start(struct agent *a)
+{
+	a->collectors = calloc(a->cfg->clusters.count, sizeof(*a->collectors));
+	a->shippers = calloc(a->cfg->aggregators.count, sizeof(*a->shippers));
+	a->clusters = calloc(a->cfg->clusters.count, sizeof(*a->clusters));
+	if (a->collectors == NULL || a->shippers == NULL || a->clusters == NULL)
+		abort();
+	for (size_t i = 0; i < a->cfg->clusters.count; i++)
+		a->clusters[i] = agent_config_cluster(a->cfg, i)->name;
+
+	int err = open_state(a);
+	if (err == ERR_OK)
+		err = start_shippers(a);
+	if (err == ERR_OK)
+		err = start_collectors(a);
+	return err;
+}
+
+/* --- ending --- */
+
+static int left_ms(int64_t until)
+{
+	return (int)MAX(until - clock_mono_ms(), 0);
+}
+
+static bool stop_collectors(struct agent *a)
+{
+	int64_t until = clock_mono_ms() + COLLECTORS_END_MS;
+	bool all = true;
+
+	for (size_t i = 0; i < a->cfg->clusters.count; i++) {
+		if (a->collectors[i] != NULL)
+			collector_ask_stop(a->collectors[i]);
+	}
+	for (size_t i = 0; i < a->cfg->clusters.count; i++) {
+		if (a->collectors[i] != NULL)
+			all &= collector_join(&a->collectors[i], left_ms(until));
+	}
+	return all;
+}
+
+static bool stop_shippers(struct agent *a, int drain_ms)
+{
+	int64_t until = clock_mono_ms() + SHIPPERS_END_MS;
+	bool all = true;
+
+	for (size_t i = 0; i < a->cfg->aggregators.count; i++) {
+		if (a->shippers[i] != NULL)
+			shipper_ask_stop(a->shippers[i], drain_ms);
+	}
+	for (size_t i = 0; i < a->cfg->aggregators.count; i++) {
+		if (a->shippers[i] != NULL)
+			all &= shipper_join(&a->shippers[i], left_ms(until));
+	}
+	return all;
+}
+
+static void *limit(void *arg)
+{
+	struct timespec t = {.tv_sec = LIMIT_S};
+	(void)arg;
+
+	nanosleep(&t, NULL);
+	_exit(0);
+}
+
+/* Collectors first, so that their last pass can still be delivered. Threads that hang in a library
+ * are left behind: everything that must last is on disk already. */
+static void stop(struct agent *a, int drain_ms)
+{
+	pthread_t timer;
+	struct state_spool spool = {0};
+
+	if (pthread_create(&timer, NULL, limit, NULL) == 0)
+		pthread_detach(timer);
+	bool ended = stop_collectors(a);
+	ended &= stop_shippers(a, drain_ms);
+	if (a->state == NULL)
+		return;
+	state_spool(a->state, &spool);
+	log_info("agent ends", "kept_batches=%" PRIu64,
+		 spool.next_seq - MIN(spool.floor_seq, spool.next_seq));
+	if (ended)
+		state_close(&a->state);
+}
+
+static void block_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static void wait_for_end(const sigset_t *set)
+{
+	int sig = 0;
+
+	while (sigwait(set, &sig) != 0 || sig == SIGHUP) {
+		if (sig == SIGHUP)
+			log_info("SIGHUP is reserved: nothing is done", "");
+	}
+	log_info("signal to end", "signal=%d", sig);
+}
+
+static int run(const struct agent_config *cfg)
+{
+	struct agent a = {.cfg = cfg};
+	sigset_t set;
+
+	/* Passwords are in this process: no core dumps, no tracing by others of the same user. */
+	prctl(PR_SET_DUMPABLE, 0);
+	block_signals(&set);
+	options_log_apply(&cfg->log);
+	log_info("agent starts", "version=%s name=%s clusters=%zu aggregators=%zu", WARREN_VERSION,
+		 cfg->name, cfg->clusters.count, cfg->aggregators.count);
+
+	int err = start(&a);
+	if (err == ERR_OK)
+		wait_for_end(&set);
+	stop(&a, err == ERR_OK ? DRAIN_MS : 0);
+	fflush(stderr);
+	/* Not exit(): libraries' own threads may still run. */
+	_exit(err == ERR_OK ? 0 : 1);
+}
+
+int main(int argc, char **argv)
+{
+	struct options o;
+	struct agent_config *cfg = NULL;
+	CLEANUP(buf_free) struct buf errors = {0};
+
+	if (!get_options(argc, argv, &o)) {
+		fputs("Try warren-agent --help.\n", stderr);
+		return 2;
+	}
+	if (o.mode == MODE_HELP || o.mode == MODE_VERSION) {
+		fputs(o.mode == MODE_HELP ? USAGE : "warren-agent " WARREN_VERSION "\n", stdout);
+		return 0;
+	}
+	if (agent_config_load(o.config, &cfg, &errors) != ERR_OK) {
+		fputs(buf_str(&errors), stderr);
+		return 2;
+	}
+
+	int rc = 0;
+	if (o.mode == MODE_PRINT)
+		rc = print_config(cfg);
+	else if (o.mode == MODE_ONCE)
+		rc = once_run(cfg, stdout) == ERR_OK ? 0 : 1;
+	else if (o.mode == MODE_RUN)
+		rc = run(cfg);
+	agent_config_free(&cfg);
+	return rc;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * shipper - the thread of one aggregator: batches from the spool to it, in order of number.
+ *
+ * Greets on every new connection, keeps a few batches in flight, and takes one off only when the
+ * aggregator says that it has it, or will never want it. A batch may so arrive twice: the
+ * aggregator knows it by its number. The collectors never wait for a shipper.
+ */
+
+#include "agent/state/state.h"
+#include "common/base.h"
+
+struct shipper_options {
+	const char *agent;
+	const char *address;         /* of the aggregator, as given to link_open() */
+	const char *const *clusters; /* names, as many as cluster_count; borrowed */
+	size_t cluster_count;
+	uint64_t instance; /* random, of this start of the agent */
+	size_t target;     /* its place in struct state_options.targets */
+};
+
+struct shipper;
+
+/* Start. Options are copied but for the strings, which, and st, must outlive it. ERR_CONFIG: the
+ * address is none. */
+MUST_CHECK int shipper_start(const struct shipper_options *options, struct state *st,
+			     struct shipper **ret_s);
+
+/* Ask it to deliver what there is, if it is connected, for drain_ms at most, and then to end. */
+void shipper_ask_stop(struct shipper *s, int drain_ms);
+
+/* Wait for its end and free it. False: it has not ended within timeout_ms, and lives on. */
+bool shipper_join(struct shipper **s, int timeout_ms);

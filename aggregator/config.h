@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * config - what the aggregator is told: its YAML file as a plain struct, constant once loaded.
+ *
+ * Strings are never NULL; an option that is not set is "" or its default. Everything is owned by
+ * the struct aggregator_config and valid until aggregator_config_free(). Any thread may read it.
+ */
+
+#include "common/base.h"
+#include "common/buf.h"
+#include "common/conf.h"
+#include "common/options.h"
+
+struct aggregator_http {
+	char *listen;                    /* numeric, address:port or [v6]:port */
+	char *allow_origin;              /* Access-Control-Allow-Origin; "": no such header */
+	int64_t connections;             /* 8 to 480 */
+	int64_t connections_per_address; /* 1 to 480 */
+	int64_t idle_timeout_ms;         /* 1 s to 5 min */
+};
+
+/* The parameters of the rules. */
+struct aggregator_judge {
+	int64_t window_ms; /* 2 min to 1 h */
+	int64_t intervals; /* points of a partition that the v3 API shows, 2 to 60 */
+	int64_t allowed_lag;
+	int64_t max_time_lag_ms; /* 0: no bound */
+	int64_t stop_after_min_ms;
+	int64_t stop_after_max_ms; /* not less than stop_after_min_ms */
+	int64_t warn_after_ms;
+	int64_t raise_after; /* passes, 1 to 100 */
+	int64_t clear_after; /* passes, 1 to 100 */
+};
+
+struct aggregator_config {
+	char *data_dir;          /* not empty */
+	int64_t map_size;        /* bytes, 64 MiB to 16 TiB */
+	struct conf_list listen; /* 1-16 of tcp://host:port or tls+tcp://host:port */
+	struct aggregator_http http;
+	struct aggregator_judge judge;
+	int64_t expire_group_ms; /* 1 h to 3650 d */
+	struct options_log log;
+	bool insecure;
+};
+
+/* Read the file at path and the *.yaml files of conf.d beside it. Caller frees *ret_cfg with
+ * aggregator_config_free(). ERR_CONFIG, and all mistakes in errors, one "file:line: ..." a line,
+ * when anything is wrong; also when the file cannot be read. */
+MUST_CHECK int aggregator_config_load(const char *path, struct aggregator_config **ret_cfg,
+				      struct buf *errors);
+
+/* The same from text in memory, without conf.d; file is the name that errors show. */
+MUST_CHECK int aggregator_config_parse(const char *file, const char *text, size_t size,
+				       struct aggregator_config **ret_cfg, struct buf *errors);
+
+/* The effective configuration as YAML, defaults included and secrets masked. */
+void aggregator_config_print(const struct aggregator_config *cfg, struct buf *out);
+
+/* Accepts a pointer to NULL; *cfg is NULL after. */
+void aggregator_config_free(struct aggregator_config **cfg);

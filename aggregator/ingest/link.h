@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * link - the door agents come in by: requests are queued here until they are answered.
+ *
+ * The only file of the aggregator that knows nng. Every request that is taken must be
+ * answered once with ingest_link_reply(), in any order, from any thread. What is held,
+ * queued or taken, is bounded in number and bytes; beyond that a request is answered at
+ * once with the busy reply the owner supplied, and nothing of it is kept.
+ */
+
+#include "common/base.h"
+#include "common/buf.h"
+
+#define INGEST_LINK_LISTENERS_MAX 16
+#define INGEST_LINK_CONTEXTS 64 /* requests held for one listener */
+#define INGEST_LINK_REMOTE_MAX 64
+
+struct ingest_link_limits {
+	size_t bytes;       /* of all requests held; at least one of the largest size */
+	size_t messages;    /* requests held */
+	size_t connections; /* at a time, all listeners; what comes beyond is closed */
+	int64_t idle_ms;    /* a connection that is silent this long is closed; one that does not
+			     * take its replies goes after 10 s, or this if it is less */
+	const void *busy;   /* the reply when over bytes or messages; copied at open */
+	size_t busy_size;
+};
+
+struct ingest_link_stats {
+	uint64_t messages;    /* requests received, also those answered busy */
+	uint64_t busy;        /* answered busy */
+	uint64_t connections; /* now */
+	uint64_t refused;     /* connections closed because there were too many */
+	uint64_t idle;        /* connections closed because they were silent, or did not read */
+	uint64_t held;        /* requests now queued or taken */
+	uint64_t held_bytes;
+};
+
+struct ingest_message {
+	struct ingest_message *next; /* in the list taken; then the owner's to use */
+	const uint8_t *data;         /* borrowed until the reply */
+	size_t size;
+	int64_t received_ms;                 /* wall clock */
+	unsigned int listener;               /* index of the URL it came in by */
+	uint32_t connection;                 /* the same number: the same connection; never 0 */
+	char remote[INGEST_LINK_REMOTE_MAX]; /* "10.0.0.7:51234", "[::1]:51234" or "unknown" */
+};
+
+struct ingest_link;
+
+/* Listen on count URLs, "tcp://address:port" or "tls+tcp://address:port".
+ * ERR_CONFIG: a URL is not of that form or its host is unknown. -EADDRINUSE,
+ * -EADDRNOTAVAIL, -EACCES, -ENOMEM, ERR_LINK: cannot listen. A sentence that names the URL
+ * and the reason is then appended to why. */
+MUST_CHECK int ingest_link_open(const char *const *urls, size_t count,
+				const struct ingest_link_limits *limits, struct buf *why,
+				struct ingest_link **ret_link);
+
+/* All requests queued, the oldest first; waits up to timeout_ms for the first. NULL: none came,
+ * or ingest_link_wake() was called. One thread takes, and must do so every few seconds, because
+ * silent connections are closed here. */
+struct ingest_message *ingest_link_take(struct ingest_link *l, int timeout_ms);
+
+/* Make ingest_link_take() return, now or when it is next called. Any thread may call this. */
+void ingest_link_wake(struct ingest_link *l);
+
+/* Answer m with size bytes, which are copied; m is not valid after. A peer that has gone, or no
+ * memory for the reply, is not an error: agents ask again. */
+void ingest_link_reply(struct ingest_message *m, const void *reply, size_t size);
+
+/* May be called from any thread. */
+void ingest_link_stats(struct ingest_link *l, struct ingest_link_stats *ret_stats);
+
+/* Stop listening, drop connections and what is queued. Every request taken must have been
+ * answered. Accepts NULL. */
+void ingest_link_close(struct ingest_link *l);

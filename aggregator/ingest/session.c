@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/ingest/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "common/clock.h"
+
+/* An agent of another epoch under the same name is refused for so long after the last sign of
+ * life: it is a second machine with a copied configuration. A restart keeps its epoch. */
+#define ALIVE_MS 30000
+
+#define CREDIT 8
+
+struct session {
+	UT_hash_handle hh;
+	struct store_session stored;
+	int64_t seen_ms; /* monotonic */
+	char software[32];
+	char agent[];
+};
+
+struct sessions {
+	struct session *by_agent;
+};
+
+struct sessions *sessions_new(void)
+{
+	struct sessions *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		abort();
+	return s;
+}
+
+void sessions_reset(struct sessions *s)
+{
+	struct session *e = NULL;
+	struct session *next = NULL;
+
+	HASH_ITER(hh, s->by_agent, e, next)
+	{
+		HASH_DELETE(hh, s->by_agent, e);
+		free(e);
+	}
+}
+
+void sessions_free(struct sessions **s)
+{
+	if (*s == NULL)
+		return;
+	sessions_reset(*s);
+	free(*s);
+	*s = NULL;
+}
+
+static struct session *find(const struct sessions *s, const char *agent)
+{
+	struct session *e = NULL;
+
+	HASH_FIND_STR(s->by_agent, agent, e);
+	return e;
+}
+
+static struct session *add(struct sessions *s, const char *agent)
+{
+	size_t size = strlen(agent) + 1;
+	struct session *e = calloc(1, sizeof(*e) + size);
+
+	if (e == NULL)
+		abort();
+	memcpy(e->agent, agent, size);
+	HASH_ADD_STR(s->by_agent, agent, e);
+	return e;
+}
+
+/* Where the stream stands for an agent that begins with this epoch and instance. */
+static void take_over(struct session *e, const struct wire_hello *h)
+{
+	if (e->stored.epoch != h->epoch)
+		e->stored = (struct store_session){.epoch = h->epoch, .session = e->stored.session};
+	if (e->stored.instance != h->instance)
+		e->stored.session++;
+	e->stored.instance = h->instance;
+}
+
+void sessions_hello(struct sessions *s, struct store_txn *t, const struct wire_hello *h,
+		    int64_t now_ms, struct wire_welcome *ret_w)
+{
+	*ret_w = (struct wire_welcome){
+		.code = WIRE_REFUSED,
+		.reason = "",
+		.version = WIRE_VERSION,
+		.features = h->features & WIRE_FEATURES,
+		.max_batch_bytes = WIRE_BODY_MAX,
+		.credit = CREDIT,
+		.server_time_ms = clock_wall_ms(),
+	};
+	if (h->version_min > WIRE_VERSION || h->version_max < WIRE_VERSION) {
+		ret_w->reason =
+			"no common protocol version: upgrade the older of agent and aggregator";
+		return;
+	}
+	struct session *e = find(s, h->agent);
+	if (e != NULL && e->stored.epoch != h->epoch && now_ms - e->seen_ms < ALIVE_MS) {
+		ret_w->reason = "another agent of this name is alive: give each agent its own name";
+		return;
+	}
+	if (e == NULL) {
+		e = add(s, h->agent);
+		(void)store_get_session(t, h->agent, &e->stored);
+	}
+	take_over(e, h);
+	e->seen_ms = now_ms;
+	snprintf(e->software, sizeof(e->software), "%s", h->software);
+	store_put_session(t, h->agent, &e->stored);
+	ret_w->code = WIRE_OK;
+	ret_w->session = e->stored.session;
+	ret_w->applied_seq = e->stored.applied_seq;
+}
+
+enum session_turn session_turn(struct sessions *s, const struct wire_batch *b, int64_t now_ms,
+			       uint64_t *ret_lost)
+{
+	struct session *e = find(s, b->agent);
+
+	*ret_lost = 0;
+	if (e == NULL || e->stored.epoch != b->epoch)
+		return SESSION_HELLO;
+	if (e->stored.instance != b->instance)
+		return SESSION_FENCED;
+	e->seen_ms = now_ms;
+	if (b->seq <= e->stored.applied_seq)
+		return SESSION_DUPLICATE;
+	if (b->floor_seq > e->stored.applied_seq + 1) {
+		uint64_t floor = MIN(b->floor_seq, b->seq);
+		*ret_lost = floor - 1 - e->stored.applied_seq;
+		e->stored.lost += *ret_lost;
+		e->stored.applied_seq = floor - 1;
+	}
+	return b->seq == e->stored.applied_seq + 1 ? SESSION_NOW : SESSION_LATER;
+}
+
+void session_applied(struct sessions *s, struct store_txn *t, const struct wire_batch *b)
+{
+	struct session *e = find(s, b->agent);
+
+	e->stored.applied_seq = b->seq;
+	store_put_session(t, b->agent, &e->stored);
+}
+
+uint64_t session_applied_seq(const struct sessions *s, const char *agent)
+{
+	const struct session *e = find(s, agent);
+
+	return e == NULL ? 0 : e->stored.applied_seq;
+}
+
+const char *session_software(const struct sessions *s, const char *agent)
+{
+	const struct session *e = find(s, agent);
+
+	return e == NULL ? "" : e->software;
+}

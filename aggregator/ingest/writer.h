@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * writer - the one thread that changes the store: it takes what agents send, applies many batches
+ * in one transaction, acknowledges them when that is on disk, and judges each complete pass.
+ */
+
+#include "aggregator/ingest/link.h"
+#include "aggregator/judge/judge.h"
+#include "aggregator/judge/view.h"
+#include "aggregator/store/store.h"
+
+struct writer;
+
+struct writer_options {
+	struct store *store;
+	struct board *board;
+	struct ingest_link *link;
+	struct rules rules;
+};
+
+/* Load what the store knows, hang up a view of each cluster, and start the thread. Everything in
+ * the options is borrowed until writer_stop(). Caller owns *ret_w. */
+MUST_CHECK int writer_start(const struct writer_options *o, struct writer **ret_w);
+
+/* Apply and acknowledge what has been taken, then stop the thread. */
+void writer_stop(struct writer **w);
+
+/* Have a group, or what it has committed for one topic (NULL: all), removed soon. Any thread. */
+void writer_bury(struct writer *w, uint32_t cluster, uint32_t group, const char *topic);
+
+struct writer_stats {
+	uint64_t batches, duplicates, rejected, lost; /* since start */
+	uint64_t rows;
+	uint64_t transactions;
+	uint64_t passes;       /* judged */
+	int64_t last_judge_us; /* time the last evaluation took */
+	bool degraded;         /* the store takes no writes at present */
+};
+
+/* Any thread. */
+void writer_stats(struct writer *w, struct writer_stats *ret_stats);
+
+/* What WIRE_RETRY frame the link sends by itself when it is over its limits; to be given to
+ * ingest_link_open(). */
+void writer_busy_reply(struct buf *out);

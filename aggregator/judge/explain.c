@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/judge/judge.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "aggregator/judge/pace.h"
+
+/* 12904 -> "12,904" */
+static void put_count(struct buf *out, int64_t n)
+{
+	char digits[24];
+	size_t len =
+		(size_t)snprintf(digits, sizeof(digits), "%" PRIu64, (uint64_t)MAX(n, (int64_t)0));
+
+	for (size_t i = 0; i < len; i++) {
+		if (i > 0 && (len - i) % 3 == 0)
+			buf_putc(out, ',');
+		buf_putc(out, digits[i]);
+	}
+}
+
+/* 250000 -> "4 min 10 s": the two greatest units. */
+static void put_time(struct buf *out, int64_t ms)
+{
+	static const struct {
+		int64_t seconds;
+		const char *name;
+	} UNITS[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+	int64_t left = MAX(ms, (int64_t)0) / 1000;
+	size_t i = 0;
+
+	while (i + 1 < ARRAY_LEN(UNITS) && left < UNITS[i].seconds)
+		i++;
+	buf_printf(out, "%" PRId64 " %s", left / UNITS[i].seconds, UNITS[i].name);
+	left %= UNITS[i].seconds;
+	if (i + 1 < ARRAY_LEN(UNITS) && left >= UNITS[i + 1].seconds)
+		buf_printf(out, " %" PRId64 " %s", left / UNITS[i + 1].seconds, UNITS[i + 1].name);
+}
+
+/*
+ * The sentences. In them stand for
+ *	%c committed offset   %e log end         %s log start       %l lag
+ *	%w messages lost      %a age of the oldest unread message   %t time elapsed
+ *	%m limit              %p usual time between commits         %f, %g rewind from, to
+ *	%i time to catch up   %b for how long the agent has seen nothing
+ */
+static const struct {
+	const char *what;
+	const char *clears; /* what would change it; NULL: nothing has to */
+} TEXTS[REASON_COUNT] = {
+	[REASON_NO_DATA] = {"nothing has been seen of it for %b, so the last verdict stands",
+			    "it is judged again with the next pass that sees it"},
+	[REASON_WARMING_UP] = {"fewer than 3 passes have been seen, too few to judge by", NULL},
+	[REASON_OFFSET_BEYOND_END] = {"committed %c lies beyond the log end %e: what arrives until "
+				      "then will not be read",
+				      "clears when the committed offset lies inside the log"},
+	[REASON_DATA_LOSS] = {"%w messages were deleted before they were read: committed %c, log "
+			      "start %s",
+			      "clears when the group reads on from the log start"},
+	[REASON_CAUGHT_UP] = {"no messages wait: committed %c, log end %e", NULL},
+	[REASON_OPEN_TRANSACTION] = {"what lies behind committed %c belongs to a transaction that "
+				     "has been open for %t",
+				     NULL},
+	[REASON_WENT_BACKWARDS] = {"the committed offset went back from %f to %g, %t ago",
+				   "clears when %f is passed again, or after %m of steady reading"},
+	[REASON_NO_COMMITS] =
+		{"no commit has arrived for %t while %l messages wait, the oldest for "
+		 "%a; usual are %p between commits, and %m are allowed",
+		 "clears when commits arrive again"},
+	[REASON_NO_MEMBERS] =
+		{"the group lost all its members and nothing has been committed for %t, "
+		 "while %l messages wait, the oldest for %a",
+		 "clears when a member commits"},
+	[REASON_NEVER_COMMITTED] = {"a member has the partition but never committed; messages have "
+				    "arrived since then and the oldest has waited for %a",
+				    "clears with the first commit"},
+	[REASON_UNASSIGNED] =
+		{"the group subscribes to the topic, but for %t no member has been given "
+		 "this partition; %l messages wait",
+		 "clears when a member is assigned and commits"},
+	[REASON_UNOWNED] = {"no member has the partition, nothing has been committed for %t and %l "
+			    "messages wait",
+			    "clears when a member commits; not counted any more when nobody has it "
+			    "for 5 min"},
+	[REASON_ABANDONED] = {"no member reads this topic any more; it is not counted", NULL},
+	[REASON_NO_PROGRESS] =
+		{"committed %c has not moved on for %t while %l messages wait, the oldest "
+		 "for %a; the consumer lives",
+		 "clears when the committed offset moves on"},
+	[REASON_REWIND_LOOP] =
+		{"the committed offset moves, now %c, but has not passed its highest "
+		 "value for %t while %l messages wait",
+		 "clears when that is passed"},
+	[REASON_FALLING_BEHIND] =
+		{"reads, but too slowly: %l messages wait, more and more over the "
+		 "window, and the oldest waited for %t at the last commit",
+		 "clears when lag falls, or the oldest waits for less than %m"},
+	[REASON_TIME_LAG] =
+		{"the oldest of %l messages has waited for %t, %m are allowed, and at this "
+		 "speed that does not change within a window",
+		 "clears below %m"},
+	[REASON_CATCHING_UP] =
+		{"%l messages wait, the oldest for %a, and they become fewer: caught up "
+		 "in %i",
+		 NULL},
+	[REASON_KEEPING_UP] = {"reads on: %l messages wait, the oldest for %a", NULL},
+	[REASON_IGNORED] = {"not counted, by rule or maintenance", NULL},
+};
+
+static void put_count_of(char what, const struct judge_input *in, const struct verdict *v,
+			 struct buf *out)
+{
+	const struct commit_track *t = in->commit;
+	const struct log_track *l = in->log;
+
+	if (what == 'c')
+		put_count(out, t->offset);
+	else if (what == 'e')
+		put_count(out, l == NULL ? 0 : l->end);
+	else if (what == 's')
+		put_count(out, l == NULL ? 0 : l->start);
+	else if (what == 'l')
+		put_count(out, v->lag);
+	else if (what == 'w')
+		put_count(out, v->lost);
+	else
+		put_count(out, what == 'f' ? t->rewind_from : t->rewind_to);
+}
+
+/* Since when nothing is known: of the cluster, or of this log alone. */
+static int64_t unseen_ms(const struct judge_input *in)
+{
+	int64_t since_ms = in->cluster->last_ms;
+
+	if (in->log != NULL && in->log->unknown_since_ms != 0)
+		since_ms = MIN(since_ms, in->log->unknown_since_ms);
+	return in->now_ms - since_ms;
+}
+
+static void put_time_of(char what, const struct judge_input *in, const struct verdict *v,
+			struct buf *out)
+{
+	if (what == 'a') {
+		buf_puts(out, v->time_lag_at_least ? "at least " : "");
+		put_time(out, v->time_lag_ms);
+	} else if (what == 't') {
+		put_time(out, v->elapsed_ms);
+	} else if (what == 'm') {
+		put_time(out, v->limit_ms);
+	} else if (what == 'p') {
+		put_time(out, pace_usual_ms(&in->commit->commits));
+	} else if (what == 'i') {
+		put_time(out, v->eta_ms);
+	} else {
+		put_time(out, unseen_ms(in));
+	}
+}
+
+static void put_text(const char *text, const struct judge_input *in, const struct verdict *v,
+		     struct buf *out)
+{
+	for (; *text != '\0'; text++) {
+		if (*text != '%') {
+			buf_putc(out, *text);
+			continue;
+		}
+		text++;
+		if (strchr("ceslwfg", *text) != NULL)
+			put_count_of(*text, in, v, out);
+		else
+			put_time_of(*text, in, v, out);
+	}
+}
+
+void explain(const struct judge_input *in, const struct verdict *v, struct buf *out)
+{
+	unsigned reason = v->reason;
+
+	if (reason >= REASON_COUNT || TEXTS[reason].what == NULL)
+		return;
+	put_text(TEXTS[reason].what, in, v, out);
+	if (TEXTS[reason].clears != NULL) {
+		buf_puts(out, "; ");
+		put_text(TEXTS[reason].clears, in, v, out);
+	}
+	buf_puts(out, " (window ");
+	put_time(out, in->rules->window_ms);
+	buf_printf(out, ", %d%% seen)", (int)(v->complete * 100));
+}

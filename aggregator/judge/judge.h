@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * judge - facts of one partition of one group -> what its state is, and why.
+ *
+ * Pure: no clock, no store, no configuration, no memory between two calls. Any thread. The same
+ * code answers the live system, tests and recorded cases. Nine rules, in order, in judge.c; the
+ * words for people are in explain.
+ */
+
+#include "aggregator/judge/status.h"
+#include "aggregator/judge/track.h"
+#include "common/buf.h"
+
+/* What a rules file can say of a partition. */
+struct rules {
+	int64_t allowed_lag;          /* messages; lag up to this counts as none; 0 */
+	int64_t max_time_lag_ms;      /* 0: no bound */
+	int64_t window_ms;            /* 10 min */
+	int64_t stop_after_min_ms;    /* 60 s */
+	int64_t stop_after_max_ms;    /* 1 h */
+	int64_t warn_after_ms;        /* 60 s */
+	int64_t maintenance_until_ms; /* 0: none */
+	int64_t expire_group_ms;      /* 7 d; not the judge's: how long a silent group is kept */
+	uint32_t raise_after;         /* passes, at least 1; 2 */
+	uint32_t clear_after;         /* 2 */
+	bool ignore;                  /* shown, not counted */
+};
+
+extern const struct rules RULES_DEFAULT;
+
+struct judge_input {
+	const struct commit_track *commit;
+	const struct log_track *log;     /* NULL: the topic is not known */
+	const struct group_track *group; /* NULL: known by its commits only */
+	const struct cluster_track *cluster;
+	const struct rules *rules;
+	int64_t now_ms; /* time of the last pass; later, when none came: the agent is blind */
+};
+
+struct verdict {
+	enum status status; /* OK, WARN, STOP, STALL or REWIND */
+	enum reason reason;
+	uint8_t rule; /* 1..9 of the rules in judge.c; 0: ignored */
+	bool counted; /* false: does not make the group bad */
+	bool hold;    /* not enough is seen: what is published stands */
+	bool time_lag_at_least;
+	float complete;      /* 0..1: share of the window seen */
+	int64_t lag;         /* TRACK_UNKNOWN */
+	int64_t lost;        /* messages deleted unread that the group has not passed yet */
+	int64_t time_lag_ms; /* how long the oldest unread message has waited; TRACK_UNKNOWN */
+	int64_t eta_ms;      /* until caught up; TRACK_UNKNOWN */
+	int64_t limit_ms;    /* the time the deciding rule allows; 0: it has none */
+	int64_t elapsed_ms;  /* and how long it has been so, blind time not counted */
+};
+
+/* Decide. ret_v is set in full. */
+void judge(const struct judge_input *in, struct verdict *ret_v);
+
+/* One sentence in plain words with the numbers, and what would clear it. */
+void explain(const struct judge_input *in, const struct verdict *v, struct buf *out);
+
+/* True: reading one record at the committed offset could change this verdict. */
+bool judge_wants_probe(const struct judge_input *in, const struct verdict *v);
+
+/* The times without a commit, and without progress, after which this partition is called. */
+int64_t judge_stop_after_ms(const struct commit_track *t, const struct rules *r);
+int64_t judge_stall_after_ms(const struct commit_track *t, const struct rules *r);

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/judge/trend.h"
+
+#include <string.h>
+
+/* A window's bytes hold no more points than this, at two bytes each. */
+#define POINTS_MAX (WINDOW_BYTES / 2 + 1)
+
+#define SPAN_MIN_MS (90 * 1000)
+#define PASSES_MIN 6
+#define POINTS_MIN 6
+#define QUARTER_MIN 6
+#define GROWTH_NOISES 2
+#define RUN_MIN 2
+#define RUN_NOISES 4
+#define RATE_POINTS 4 /* rates are taken over the last quarter, and so many points at least */
+
+struct series {
+	size_t count;
+	int64_t at_ms[POINTS_MAX]; /* newest first */
+	double lag[POINTS_MAX];
+	double behind_ms[POINTS_MAX];
+	double offset[POINTS_MAX];
+	double end[POINTS_MAX];
+	bool at_least; /* some behind_ms are lower bounds */
+};
+
+/* Follows one window back in time beside another. */
+struct follower {
+	struct window_cursor at;   /* the older neighbour of what is looked for */
+	struct window_point newer; /* the newer one; equal to at where there is none */
+};
+
+static struct follower follow(const struct window *w)
+{
+	struct window_cursor c = window_newest(w);
+
+	return (struct follower){c, c.point};
+}
+
+static void step(struct follower *f)
+{
+	f->newer = f->at.point;
+	window_older(&f->at);
+}
+
+/* The log end at a time, between two points that are close, as a step where they are not. */
+static double end_at(struct follower *f, int64_t at_ms, int64_t gap_ms)
+{
+	while (f->at.valid && f->at.point.at_ms > at_ms)
+		step(f);
+	struct window_point a = f->at.valid ? f->at.point : f->newer;
+	struct window_point b = f->newer;
+
+	if (b.at_ms <= a.at_ms || b.at_ms - a.at_ms > gap_ms)
+		return (double)a.value;
+	return (double)a.value + ((double)b.value - (double)a.value) * (double)(at_ms - a.at_ms) /
+					 (double)(b.at_ms - a.at_ms);
+}
+
+/* When the log end passed an offset; false: before the window begins, *ret_at_ms is its beginning.
+ */
+static bool passed_at(struct follower *f, int64_t offset, const struct cluster_track *c,
+		      int64_t *ret_at_ms)
+{
+	while (f->at.valid && f->at.point.value > offset)
+		step(f);
+	*ret_at_ms = f->newer.at_ms;
+	if (!f->at.valid)
+		return false;
+	if (f->newer.value > offset)
+		*ret_at_ms = window_between(f->at.point, f->newer, offset, track_gap_ms(c),
+					    c->interval_ms);
+	return true;
+}
+
+static void collect(const struct commit_track *t, const struct log_track *log,
+		    const struct cluster_track *c, int64_t from_ms, struct series *s)
+{
+	struct follower ends = follow(&log->ends);
+	struct follower ages = ends;
+	struct window_cursor commits = window_newest(&t->offsets);
+
+	s->count = 0;
+	s->at_least = false;
+	for (; commits.valid && commits.point.at_ms >= from_ms && s->count < POINTS_MAX;
+	     window_older(&commits)) {
+		size_t i = s->count++;
+		int64_t passed_ms = 0;
+
+		s->at_ms[i] = commits.point.at_ms;
+		s->offset[i] = (double)commits.point.value;
+		s->end[i] = end_at(&ends, commits.point.at_ms, track_gap_ms(c));
+		s->lag[i] = MAX(s->end[i] - s->offset[i], 0.0);
+		if (!passed_at(&ages, commits.point.value, c, &passed_ms))
+			s->at_least = true;
+		s->behind_ms[i] = (double)MAX(s->at_ms[i] - passed_ms, (int64_t)0);
+	}
+}
+
+static void sort(double *v, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		double x = v[i];
+		size_t j = i;
+
+		for (; j > 0 && v[j - 1] > x; j--)
+			v[j] = v[j - 1];
+		v[j] = x;
+	}
+}
+
+static double median(const double *values, size_t n)
+{
+	double v[POINTS_MAX];
+
+	memcpy(v, values, n * sizeof(*v));
+	sort(v, n);
+	return n % 2 == 1 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+}
+
+/* How far lags lie from the line between their neighbours: scatter, whatever the trend does. */
+static double noise(const struct series *s)
+{
+	double off[POINTS_MAX];
+	size_t n = 0;
+
+	for (size_t i = 1; i + 1 < s->count; i++) {
+		double part = (double)(s->at_ms[i] - s->at_ms[i + 1]) /
+			      (double)(s->at_ms[i - 1] - s->at_ms[i + 1]);
+		double away = s->lag[i] - s->lag[i + 1] - part * (s->lag[i - 1] - s->lag[i + 1]);
+
+		off[n++] = away < 0 ? -away : away;
+	}
+	return n == 0 ? 0 : median(off, n);
+}
+
+static bool is_growing(const struct series *s, double scatter)
+{
+	size_t third = s->count / 3;
+	size_t oldest = s->count - third;
+
+	if (median(s->lag, third) - median(s->lag + oldest, third) <= GROWTH_NOISES * scatter)
+		return false;
+	return s->at_least || median(s->behind_ms, third) > median(s->behind_ms + oldest, third);
+}
+
+/* The newer half of the last quarter lies below its older half. */
+static bool falls_in_quarter(const struct series *s)
+{
+	size_t half = MAX(s->count / 4, (size_t)QUARTER_MIN) / 2;
+
+	return median(s->lag, half) < median(s->lag + half, half);
+}
+
+static size_t run_down(const struct series *s, size_t from)
+{
+	size_t i = from;
+
+	while (i + 1 < s->count && s->lag[i] < s->lag[i + 1])
+		i++;
+	return i - from;
+}
+
+/* Down at every step of late, for longer than ever before in the window. A lag that goes up and
+ * down does not pass for a falling one each time it goes down. */
+static bool falls_now(const struct series *s, double scatter)
+{
+	size_t run = run_down(s, 0);
+
+	if (run < RUN_MIN || s->lag[run] - s->lag[0] < RUN_NOISES * scatter)
+		return false;
+	for (size_t i = run + 1; i < s->count; i++) {
+		if (run_down(s, i) >= run)
+			return false;
+	}
+	return true;
+}
+
+/* Since the group was last close to the end, lag went down more often than up, and is lower: a
+ * burst that is being read. */
+static bool drains_burst(const struct series *s, int64_t near_ms)
+{
+	size_t down = 0;
+	size_t i = 0;
+
+	for (; i + 1 < s->count && s->behind_ms[i + 1] > (double)near_ms; i++)
+		down += s->lag[i] < s->lag[i + 1];
+	return i + 1 < s->count && s->lag[0] < s->lag[i] && down * 2 > i;
+}
+
+static void rates(const struct series *s, struct trend *t)
+{
+	size_t i = MIN(s->count - 1, MAX(s->count / 4, (size_t)RATE_POINTS));
+	double seconds = (double)(s->at_ms[0] - s->at_ms[i]) / 1000;
+
+	if (seconds <= 0)
+		return;
+	t->reads = (s->offset[0] - s->offset[i]) / seconds;
+	t->grows = (s->end[0] - s->end[i]) / seconds;
+}
+
+void trend_of(const struct commit_track *t, const struct log_track *log,
+	      const struct cluster_track *cluster, int64_t from_ms, int64_t near_ms,
+	      struct trend *ret_t)
+{
+	struct series s;
+
+	*ret_t = (struct trend){0};
+	collect(t, log, cluster, from_ms, &s);
+	if (s.count == 0)
+		return;
+	ret_t->behind_ms = (int64_t)s.behind_ms[0];
+	if (s.count < 2)
+		return;
+	rates(&s, ret_t);
+	ret_t->known = s.count >= POINTS_MIN && s.at_ms[0] - s.at_ms[s.count - 1] >= SPAN_MIN_MS &&
+		       cluster->passes - t->first_pass + 1 >= PASSES_MIN;
+	if (!ret_t->known)
+		return;
+	double scatter = noise(&s);
+	ret_t->growing = is_growing(&s, scatter);
+	ret_t->falling =
+		falls_in_quarter(&s) || falls_now(&s, scatter) || drains_burst(&s, near_ms);
+}

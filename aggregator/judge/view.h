@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * view - what was judged of one cluster in one pass, immutable, and the board on which the latest
+ * view of each cluster hangs.
+ *
+ * The writer builds a view and hangs it up; readers take a reference, read without locks, and
+ * give it back. All memory of a view is its own; it goes with the last reference. Clusters differ
+ * in number and in name.
+ */
+
+#include <stdatomic.h>
+
+#include "aggregator/judge/status.h"
+#include "common/base.h"
+#include "common/buf.h"
+
+#define VIEW_UNKNOWN (-1)
+
+/* One point of a partition's window, as Burrow shows it. */
+struct view_offset {
+	int64_t offset;
+	int64_t time_ms;     /* the commit's own timestamp */
+	int64_t observed_ms; /* when the agent saw it */
+	int64_t lag;         /* at that time; VIEW_UNKNOWN: not known */
+};
+
+struct view_partition {
+	const char *topic;
+	uint32_t topic_id; /* the store's number of this topic */
+	int32_t partition;
+	enum status status;
+	enum reason reason;
+	bool counted;        /* false: ignored or abandoned, does not make the group bad */
+	float complete;      /* 0..1: share of the window seen */
+	int64_t committed;   /* VIEW_UNKNOWN: never committed */
+	int64_t log_start;   /* VIEW_UNKNOWN */
+	int64_t log_end;     /* VIEW_UNKNOWN */
+	int64_t lag;         /* VIEW_UNKNOWN */
+	int64_t lost;        /* messages deleted unread */
+	int64_t time_lag_ms; /* VIEW_UNKNOWN */
+	bool time_lag_at_least;
+	int64_t eta_ms;   /* until caught up; VIEW_UNKNOWN: never, or not falling behind */
+	int64_t since_ms; /* when this status was first published */
+	bool has_offsets; /* start and end below are set */
+	struct view_offset start, end;
+	const char *owner;     /* host of the member that owns it, "" if none */
+	const char *client_id; /* "" if none */
+};
+
+struct view_group {
+	const char *name;
+	uint32_t id; /* the store's number of this group */
+	enum status status;
+	enum reason reason; /* of the worst partition */
+	bool stale;         /* the agent is blind: the last verdict stands */
+	float complete;     /* share of partitions with a full window */
+	uint64_t total_lag;
+	int64_t time_lag_ms; /* the greatest; VIEW_UNKNOWN */
+	bool time_lag_at_least;
+	int64_t since_ms;
+	const struct view_partition *partitions; /* by topic, partition */
+	size_t partition_count;
+	size_t max_lag;       /* index of the first partition with the greatest lag, if any */
+	const char *state;    /* "Stable", "Empty", ...; "" unknown */
+	const char *protocol; /* "classic", "consumer", ...; "" unknown */
+	uint32_t member_count;
+	int32_t generation;
+};
+
+struct view_topic {
+	const char *name;
+	const int64_t *ends; /* log end by partition, last known; 0 where never known */
+	const int64_t *starts;
+	int32_t partition_count;
+};
+
+struct view_agent {
+	const char *name;
+	const char *software;
+	int64_t last_seen_ms; /* aggregator's clock */
+	int state;            /* enum wire_agent_state's values */
+	uint64_t read, to_read;
+	uint64_t records, unknown, malformed, log_failed, spool_batches, dropped;
+	int64_t reader_lag;
+	const char *problem; /* "" none */
+	const char *source;
+};
+
+struct view {
+	const char *cluster;
+	const char *environment;
+	uint32_t cluster_id;
+	const char *servers; /* as the agent configured them, comma-separated */
+	int64_t as_of_ms;    /* time of the pass judged, agent's clock; 0: none yet */
+	uint64_t pass;
+	uint32_t interval_ms;
+	int64_t received_ms; /* when that pass was complete here, aggregator's clock */
+	struct view_agent agent;
+	const struct view_group *groups; /* by name */
+	size_t group_count;
+	const struct view_topic *topics; /* by name */
+	size_t topic_count;
+	uint64_t serial; /* differs from that of every other view: for ETags and caches */
+
+	/* owned by view.c */
+	struct view_memory *memory;
+	atomic_int refs;
+};
+
+/* --- for the builder --- */
+
+/* A new empty view with one reference, the caller's. NULL: no memory. */
+struct view *view_new(void);
+
+/* Zeroed memory that lives as long as the view; aborts when there is none (bounded by the store).
+ */
+void *view_alloc(struct view *v, size_t size);
+const char *view_strdup(struct view *v, const char *s);
+
+/* --- references --- */
+
+struct view *view_ref(struct view *v);
+void view_unref(struct view **v);
+
+/* --- the board --- */
+
+struct board; /* thread safe */
+
+struct board *board_new(void);
+void board_free(struct board **b);
+
+/* Hang up v in place of the cluster's earlier view; takes over the caller's reference. */
+void board_publish(struct board *b, struct view *v);
+
+/* Take a cluster's view down, for a cluster that is no more. */
+void board_remove(struct board *b, uint32_t cluster_id);
+
+/* Hang up, in place of the cluster's view, one without a group, or without one topic of it (topic
+ * not NULL; the last topic takes the group with it). So that what was deleted is gone at once; the
+ * next board_publish() replaces it, and must have the deletion applied. Nothing if there is no such
+ * cluster, group or topic. */
+void board_drop_group(struct board *b, uint32_t cluster_id, uint32_t group_id, const char *topic);
+
+/* The cluster's latest view, referenced; NULL if there is none. Names compare exactly; if exact
+ * fails and there is one alone that differs in case only, that one (Burrow lower-cased names). */
+struct view *board_get(struct board *b, const char *cluster);
+
+/* All views, referenced, sorted by cluster name. Caller unrefs each and frees the array. */
+size_t board_all(struct board *b, struct view ***ret_views);
+
+/* Changes with every publish or removal. */
+uint64_t board_serial(struct board *b);
+
+/* --- finding --- */
+
+const struct view_group *view_find_group(const struct view *v, const char *name);
+const struct view_topic *view_find_topic(const struct view *v, const char *name);
+
+/* How many of the group's partitions are of this topic; *ret_first is the index of the first. */
+size_t view_group_topic(const struct view_group *g, const char *topic, size_t *ret_first);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * request - a request and its answer as plain structs. http.c makes the one from a socket and sends
+ * the other; everything between is a pure function of them and of the server's context.
+ */
+
+#include "aggregator/serve/body.h"
+#include "common/base.h"
+#include "common/buf.h"
+
+#define REQUEST_TARGET_MAX 8192 /* bytes of path and query, escaped */
+#define REQUEST_BODY_MAX 65536  /* bytes */
+#define RESPONSE_BODY_MAX ((size_t)32 << 20)
+#define REQUEST_ARGS_MAX 3
+
+enum method {
+	METHOD_DELETE,
+	METHOD_GET,
+	METHOD_HEAD,
+	METHOD_OPTIONS,
+	METHOD_POST,
+	METHOD_PUT,
+	METHOD_OTHER,
+};
+
+struct request {
+	enum method method;
+	const char *target; /* path and query as they came, not longer than REQUEST_TARGET_MAX */
+	const char *body;
+	size_t body_size;
+
+	/* set by route_dispatch() */
+	const char *url;                    /* the path, unescaped once */
+	const char *query;                  /* still escaped, "" if none */
+	const char *args[REQUEST_ARGS_MAX]; /* what stood for the route's :names, unescaped once */
+};
+
+struct response {
+	int status;
+	const char *type; /* Content-Type, static; NULL: none */
+	bool nosniff;
+	char allow[48];      /* "" for none */
+	struct buf location; /* empty for none */
+	/* What is sent is body, then shared. */
+	struct buf body;     /* owned */
+	struct body *shared; /* referenced; NULL for none */
+};
+
+static inline void response_init(struct response *rs)
+{
+	*rs = (struct response){.status = 200, .body = {.limit = RESPONSE_BODY_MAX}};
+}
+
+static inline void response_free(struct response *rs)
+{
+	buf_free(&rs->location);
+	buf_free(&rs->body);
+	body_unref(&rs->shared);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * server - what every handler is given: the board, the configuration, what it may ask of the rest
+ * of the aggregator, and what was rendered before. All of it is set at start; any thread may use
+ * it.
+ */
+
+#include "aggregator/judge/view.h"
+#include "aggregator/serve/request.h"
+
+/* How the store hands over the points of one partition, oldest first. */
+typedef void server_emit(void *emit_arg, const struct view_partition *p,
+			 const struct view_offset *points, size_t count);
+
+/* The only ways from here to the store. Called from any thread of the HTTP server. */
+struct server_calls {
+	void *arg;
+
+	/* Have the writer forget a group, or one topic of it: queued, returns at once. ERR_LIMIT
+	 * when too much is queued. */
+	int (*delete_group)(void *arg, uint32_t cluster_id, uint32_t group_id);
+	int (*delete_group_topic)(void *arg, uint32_t cluster_id, uint32_t group_id,
+				  const char *topic);
+
+	/* Read the newest points of each partition of g, in the order of g->partitions, and call
+	 * emit once for each, also when there are none. Bounded in time. */
+	int (*offsets)(void *arg, const struct view *v, const struct view_group *g,
+		       uint32_t max_points, server_emit *emit, void *emit_arg);
+};
+
+/* Strings are borrowed and outlive the server. */
+struct server_config {
+	const char *listen;
+	const char *allow_origin; /* "": no such header */
+	const char *host;         /* this machine's name, for "request" in answers; "": asked for */
+	int64_t idle_timeout_ms;
+	int64_t expire_group_ms;
+	uint32_t intervals; /* points of a partition in a group's detail */
+	int64_t window_ms;
+	int64_t allowed_lag;
+	int64_t max_time_lag_ms;
+	int64_t stop_after_min_ms, stop_after_max_ms;
+	int64_t warn_after_ms;
+	int64_t raise_after, clear_after;
+};
+
+struct server;
+
+/* board is borrowed and outlives the server. Caller frees *ret_s with server_free(), after the
+ * HTTP server has stopped. */
+MUST_CHECK int server_new(const struct server_config *config, const struct server_calls *calls,
+			  struct board *board, struct server **ret_s);
+void server_free(struct server **s);
+
+/* Whether the readiness requests are answered with yes; at first they are not. */
+void server_set_ready(struct server *s, bool ready);
+
+/* Answer rq; caller frees *rs with response_free(). */
+void server_handle(struct server *s, struct request *rq, struct response *rs);
+
+/* An error in the form of the v3 API; what rs held is gone. */
+void server_refuse(const struct server *s, const struct request *rq, int status,
+		   const char *message, struct response *rs);
+
+/* --- for the handlers --- */
+
+const struct server_config *server_config(const struct server *s);
+const struct server_calls *server_calls(const struct server *s);
+struct board *server_board(struct server *s);
+struct cache *server_cache(struct server *s);
+struct metrics *server_metrics(struct server *s);
+bool server_ready(const struct server *s);

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * store - everything the aggregator remembers, in LMDB. The only user of LMDB here.
+ *
+ * Values are the plain structs of the judge and of this header, copied in and out; keys are
+ * numbers, big-endian, so that a cluster, a group and a topic are each one range. One thread
+ * writes; any number read, each transaction short (a second at most: LMDB cannot reuse pages
+ * that a reader may still see). Errors are sticky: after the first failure every call on the
+ * transaction is a no-op, and store_commit() returns the reason.
+ */
+
+#include "aggregator/judge/history.h"
+#include "aggregator/judge/track.h"
+#include "common/base.h"
+
+struct store;
+
+/* Open, or create, the store in a directory of its own. map_bytes is the most it may grow to.
+ * A second process is refused (-EBUSY), as is a store of a newer layout (ERR_VERSION).
+ * why says what is wrong and what to do. Caller owns *ret_st. */
+MUST_CHECK int store_open(const char *dir, size_t map_bytes, char why[static 512],
+			  struct store **ret_st);
+void store_close(struct store **st);
+
+struct store_txn {
+	struct store *store;
+	void *txn;        /* MDB_txn; NULL after commit or abort */
+	void *cursors[3]; /* MDB_cursor, opened when first used: commits, logs, groups */
+	bool write;
+	int err; /* the first failure, or ERR_OK */
+};
+
+struct store_txn store_begin(struct store *st, bool write);
+
+/* Commit, or abort if t->err is set. Durable when it returns ERR_OK. */
+MUST_CHECK int store_commit(struct store_txn *t);
+void store_abort(struct store_txn *t);
+
+/* Bytes in use and bytes the map may hold. */
+void store_usage(struct store *st, uint64_t *ret_used, uint64_t *ret_limit);
+
+/* --- partitions --- */
+
+struct store_commit_key {
+	uint32_t cluster, group, topic;
+	int32_t partition;
+};
+
+struct store_log_key {
+	uint32_t cluster, topic;
+	int32_t partition;
+};
+
+/* False when there is none, or on failure; then *ret_v is untouched. */
+bool store_get_commit(struct store_txn *t, struct store_commit_key k, struct commit_track *ret_v);
+bool store_get_log(struct store_txn *t, struct store_log_key k, struct log_track *ret_v);
+
+void store_put_commit(struct store_txn *t, struct store_commit_key k, const struct commit_track *v);
+void store_put_log(struct store_txn *t, struct store_log_key k, const struct log_track *v);
+
+/* Removing what is not there is no failure. */
+void store_del_commit(struct store_txn *t, struct store_commit_key k);
+void store_del_log(struct store_txn *t, struct store_log_key k); /* with its histories */
+
+struct store_range {
+	uint32_t cluster;
+	uint32_t group; /* 0: all of the cluster */
+};
+
+/* Walk a range, or a cluster's logs, in key order: first true for the first entry, then false for
+ * each next. False at the end. The entry returned may be overwritten or removed before the next
+ * step; none may be added during a walk. One walk of each kind at a time. */
+bool store_next_commit(struct store_txn *t, bool first, struct store_range range,
+		       struct store_commit_key *ret_k, struct commit_track *ret_v);
+bool store_next_log(struct store_txn *t, bool first, uint32_t cluster, struct store_log_key *ret_k,
+		    struct log_track *ret_v);
+
+/* Coarse history of a log end, one record a level. Levels that are not there are zeroed. */
+void store_get_history(struct store_txn *t, struct store_log_key k, struct history *ret_v);
+
+/* Write the levels whose bit (1 << level) is set. */
+void store_put_history(struct store_txn *t, struct store_log_key k, const struct history *v,
+		       unsigned levels);
+
+/* --- groups and clusters --- */
+
+bool store_get_group(struct store_txn *t, uint32_t cluster, uint32_t group,
+		     struct group_track *ret_v);
+void store_put_group(struct store_txn *t, uint32_t cluster, uint32_t group,
+		     const struct group_track *v);
+
+/* Walk a cluster's groups in the order of their numbers; as store_next_commit(). */
+bool store_next_group(struct store_txn *t, bool first, uint32_t cluster, uint32_t *ret_group,
+		      struct group_track *ret_v);
+
+/* The members of a group as bytes of ingest's own making. *ret_data is borrowed until the next
+ * write or the end of the transaction. */
+bool store_get_members(struct store_txn *t, uint32_t cluster, uint32_t group,
+		       const uint8_t **ret_data, size_t *ret_size);
+void store_put_members(struct store_txn *t, uint32_t cluster, uint32_t group, const void *data,
+		       size_t size);
+
+/* The group's track, members and commits. */
+void store_del_group(struct store_txn *t, uint32_t cluster, uint32_t group);
+
+bool store_get_cluster(struct store_txn *t, uint32_t cluster, struct cluster_track *ret_v);
+void store_put_cluster(struct store_txn *t, uint32_t cluster, const struct cluster_track *v);
+
+/* What is known of a cluster's agent, bytes of ingest's own making; as store_get_members(). */
+bool store_get_origin(struct store_txn *t, uint32_t cluster, const uint8_t **ret_data,
+		      size_t *ret_size);
+void store_put_origin(struct store_txn *t, uint32_t cluster, const void *data, size_t size);
+
+/* A group, or a group's topic (topic 0: the whole group), that was removed by hand or expired at
+ * this time: commits that arrived no later stay away when they are sent again. */
+int64_t store_get_buried(struct store_txn *t, uint32_t cluster, uint32_t group, uint32_t topic);
+void store_put_buried(struct store_txn *t, uint32_t cluster, uint32_t group, uint32_t topic,
+		      int64_t at_ms);
+void store_del_buried(struct store_txn *t, uint32_t cluster, uint32_t group, uint32_t topic);
+
+/* --- names: see names.h for the table in memory --- */
+
+enum store_kind { STORE_CLUSTER = 'c', STORE_GROUP = 'g', STORE_TOPIC = 't' };
+
+struct store_name {
+	uint32_t id; /* never 0, never used twice */
+	enum store_kind kind;
+	uint32_t cluster; /* 0 for a cluster */
+	const char *name; /* borrowed like other values */
+};
+
+/* Give a new id to a name; 0 on failure. The caller has made sure that there is none yet. */
+uint32_t store_add_name(struct store_txn *t, enum store_kind kind, uint32_t cluster,
+			const char *name);
+void store_del_name(struct store_txn *t, uint32_t id);
+
+/* Call on_name for each name there is, in the order of their numbers. Returns t->err. */
+int store_each_name(struct store_txn *t, void (*on_name)(void *arg, const struct store_name *n),
+		    void *arg);
+
+/* --- sessions: how far the stream of an agent has been applied --- */
+
+struct store_session {
+	uint64_t epoch;
+	uint64_t applied_seq;
+	uint64_t instance;
+	uint64_t session;
+	uint64_t lost; /* batches that never came */
+};
+
+bool store_get_session(struct store_txn *t, const char *agent, struct store_session *ret_s);
+void store_put_session(struct store_txn *t, const char *agent, const struct store_session *s);

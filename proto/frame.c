@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/frame.h"
+
+#include <string.h>
+#include <xxhash.h>
+#include <zstd.h>
+
+#include "common/bytes.h"
+#include "common/err.h"
+
+#define MAGIC "WRN"
+#define VERSION 1
+#define FLAG_ZSTD 1
+#define LEVEL 1
+
+static uint32_t checksum(const void *data, size_t size)
+{
+	return (uint32_t)XXH3_64bits(data, size);
+}
+
+/* Compress body to at, which has room for size bytes. 0: it does not become smaller. */
+static size_t pack(uint8_t *at, const void *body, size_t size)
+{
+	if (size == 0)
+		return 0;
+	size_t n = ZSTD_compress(at, size - 1, body, size, LEVEL);
+	return ZSTD_isError(n) ? 0 : n;
+}
+
+void frame_put(struct buf *out, enum frame_type type, const void *body, size_t size, bool compress)
+{
+	if (size > UINT32_MAX) {
+		out->err = out->err != ERR_OK ? out->err : ERR_LIMIT;
+		return;
+	}
+	uint8_t *at = (uint8_t *)buf_reserve(out, FRAME_HEADER + size);
+	if (at == NULL)
+		return;
+
+	size_t sent = compress ? pack(at + FRAME_HEADER, body, size) : 0;
+	bool packed = sent != 0;
+	if (!packed) {
+		sent = size;
+		if (size != 0)
+			memcpy(at + FRAME_HEADER, body, size);
+	}
+	memcpy(at, MAGIC, 3);
+	at[3] = VERSION;
+	at[4] = (uint8_t)type;
+	at[5] = packed ? FLAG_ZSTD : 0;
+	put_be16(at + 6, 0);
+	put_be32(at + 8, (uint32_t)size);
+	put_be32(at + 12, checksum(at + FRAME_HEADER, sent));
+	out->size += FRAME_HEADER + sent;
+}
+
+/* The body of a compressed payload, in memory from a. */
+static int unpack(const uint8_t *payload, size_t payload_size, size_t size, struct arena *a,
+		  const uint8_t **ret_body)
+{
+	uint8_t *body = arena_alloc(a, size);
+
+	if (body == NULL)
+		return ERR_LIMIT;
+	/* A payload that holds more than it says fails here: it never gets more room. */
+	if (ZSTD_decompress(body, size, payload, payload_size) != size)
+		return ERR_MALFORMED;
+	*ret_body = body;
+	return ERR_OK;
+}
+
+int frame_get(const uint8_t *data, size_t size, size_t limit, struct arena *a, struct frame *ret_f)
+{
+	if (size < FRAME_HEADER || memcmp(data, MAGIC, 3) != 0)
+		return ERR_MALFORMED;
+	if (data[3] != VERSION || data[4] < FRAME_HELLO || data[4] > FRAME_ACK ||
+	    (data[5] & ~FLAG_ZSTD) != 0)
+		return ERR_VERSION;
+
+	struct frame f = {.type = data[4], .body = data + FRAME_HEADER, .size = get_be32(data + 8)};
+	size_t sent = size - FRAME_HEADER;
+	if (f.size > limit)
+		return ERR_LIMIT;
+	if (get_be16(data + 6) != 0 || get_be32(data + 12) != checksum(f.body, sent))
+		return ERR_MALFORMED;
+
+	if (data[5] & FLAG_ZSTD) {
+		int err = unpack(f.body, sent, f.size, a, &f.body);
+		if (err != ERR_OK)
+			return err;
+	} else if (sent != f.size) {
+		return ERR_MALFORMED;
+	}
+	*ret_f = f;
+	return ERR_OK;
+}

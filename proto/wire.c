@@ -1,0 +1,726 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/wire.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "warren.pb-c.h"
+
+/*
+ * Differences wrap around like unsigned numbers, on both sides: so every value makes the
+ * way there and back, nothing overflows, and the reader checks what comes out.
+ */
+static int64_t plus(int64_t a, int64_t b)
+{
+	return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+
+static int64_t minus(int64_t a, int64_t b)
+{
+	return (int64_t)((uint64_t)a - (uint64_t)b);
+}
+
+/* ---------------------------------------------------------------- encoding */
+
+/* The structs of protobuf-c know no const; packing only reads what they point to. */
+static void *unconst(const void *p)
+{
+	union {
+		const void *from;
+		void *to;
+	} u = {.from = p};
+
+	return u.to;
+}
+
+/* s as bytes, at most max of them, not cut inside a UTF-8 sequence. */
+static ProtobufCBinaryData bytes_of(const char *s, size_t max)
+{
+	size_t len = s == NULL ? 0 : strlen(s);
+
+	if (len > max) {
+		len = max;
+		while (len > 0 && ((unsigned char)s[len] & 0xc0) == 0x80)
+			len--;
+	}
+	return (ProtobufCBinaryData){.len = len, .data = unconst(s)};
+}
+
+static void pack(struct buf *out, const ProtobufCMessage *m)
+{
+	size_t size = protobuf_c_message_get_packed_size(m);
+	char *at = size > 0 ? buf_reserve(out, size) : NULL; /* 0: all is as by default */
+
+	if (at != NULL)
+		out->size += protobuf_c_message_pack(m, (uint8_t *)at);
+}
+
+void wire_put_hello(struct buf *out, const struct wire_hello *m)
+{
+	Warren__Hello h = WARREN__HELLO__INIT;
+	ProtobufCBinaryData clusters[WIRE_CLUSTERS_MAX];
+
+	assert(m->cluster_count <= WIRE_CLUSTERS_MAX);
+	for (size_t i = 0; i < m->cluster_count; i++)
+		clusters[i] = bytes_of(m->clusters[i], WIRE_LABEL_MAX);
+	h.agent = bytes_of(m->agent, WIRE_LABEL_MAX);
+	h.epoch = m->epoch;
+	h.instance = m->instance;
+	h.next_seq = m->next_seq;
+	h.version_min = m->version_min;
+	h.version_max = m->version_max;
+	h.features = m->features;
+	h.software = bytes_of(m->software, WIRE_TEXT_MAX);
+	h.n_clusters = m->cluster_count;
+	h.clusters = clusters;
+	pack(out, &h.base);
+}
+
+void wire_put_welcome(struct buf *out, const struct wire_welcome *m)
+{
+	Warren__Welcome w = WARREN__WELCOME__INIT;
+
+	w.code = m->code;
+	w.reason = bytes_of(m->reason, WIRE_TEXT_MAX);
+	w.version = m->version;
+	w.features = m->features;
+	w.session = m->session;
+	w.applied_seq = m->applied_seq;
+	w.max_batch_bytes = m->max_batch_bytes;
+	w.credit = m->credit;
+	w.server_time_ms = m->server_time_ms;
+	pack(out, &w.base);
+}
+
+void wire_put_ack(struct buf *out, const struct wire_ack *m)
+{
+	Warren__Ack k = WARREN__ACK__INIT;
+
+	k.code = m->code;
+	k.seq = m->seq;
+	k.retry_ms = m->retry_ms;
+	k.reason = bytes_of(m->reason, WIRE_TEXT_MAX);
+	k.applied_seq = m->applied_seq;
+	pack(out, &k.base);
+}
+
+/* What the columns and the structs of one batch need while it is packed: an upper bound,
+ * with the padding of each piece taken from the arena. */
+static size_t scratch_size(const struct wire_batch *m)
+{
+	enum { PIECES = 24, PAD = 16, LOG = 3 * 4 + 3 * 8, COMMIT = 3 * 4 + 3 * 8, GONE = 3 * 4 };
+	size_t size = PIECES * PAD;
+
+	size += m->name_count * sizeof(ProtobufCBinaryData);
+	size += m->log_count * LOG + m->commit_count * COMMIT + m->gone_commit_count * GONE;
+	size += m->group_count * (sizeof(Warren__Group) + sizeof(Warren__Group *));
+	for (size_t i = 0; i < m->group_count; i++) {
+		const struct wire_group *g = &m->groups[i];
+
+		size += 2 * PAD;
+		size += g->member_count * (sizeof(Warren__Member) + sizeof(Warren__Member *));
+		for (size_t k = 0; k < g->member_count; k++)
+			size += 2 * PAD + g->members[k].assigned_count * 2 * 4;
+	}
+	return size;
+}
+
+static void *take(struct arena *a, size_t count, size_t size)
+{
+	void *p = arena_alloc(a, count * size);
+
+	assert(p != NULL); /* or scratch_size() counts wrong */
+	return p;
+}
+
+/* A column of a value that may be unknown: 0 if it is, else the difference made not zero. */
+static int64_t known(int64_t value, int64_t difference)
+{
+	if (value == WIRE_UNKNOWN)
+		return 0;
+	return difference >= 0 ? plus(difference, 1) : difference;
+}
+
+static void fill_logs(Warren__Batch *b, const struct wire_batch *m, struct arena *a)
+{
+	size_t n = m->log_count;
+	struct wire_log_row last = {0};
+
+	b->n_log_topic = b->n_log_partition = b->n_log_epoch = n;
+	b->n_log_start = b->n_log_end = b->n_log_stable = n;
+	b->log_topic = take(a, n, sizeof(int32_t));
+	b->log_partition = take(a, n, sizeof(int32_t));
+	b->log_start = take(a, n, sizeof(int64_t));
+	b->log_end = take(a, n, sizeof(int64_t));
+	b->log_stable = take(a, n, sizeof(int64_t));
+	b->log_epoch = take(a, n, sizeof(int32_t));
+	for (size_t i = 0; i < n; i++) {
+		const struct wire_log_row *r = &m->logs[i];
+
+		b->log_topic[i] = (int32_t)(r->topic - last.topic);
+		b->log_partition[i] = r->partition - last.partition;
+		b->log_start[i] = r->start;
+		b->log_end[i] = minus(r->end, r->start);
+		b->log_stable[i] = known(r->stable, minus(r->end, r->stable));
+		b->log_epoch[i] = r->epoch;
+		last = *r;
+	}
+}
+
+static void fill_commits(Warren__Batch *b, const struct wire_batch *m, struct arena *a)
+{
+	size_t n = m->commit_count;
+	struct wire_commit_row last = {0};
+
+	b->n_commit_group = b->n_commit_topic = b->n_commit_partition = n;
+	b->n_commit_offset = b->n_commit_time_ms = b->n_commit_arrival_ms = n;
+	b->commit_group = take(a, n, sizeof(int32_t));
+	b->commit_topic = take(a, n, sizeof(int32_t));
+	b->commit_partition = take(a, n, sizeof(int32_t));
+	b->commit_offset = take(a, n, sizeof(int64_t));
+	b->commit_time_ms = take(a, n, sizeof(int64_t));
+	b->commit_arrival_ms = take(a, n, sizeof(int64_t));
+	for (size_t i = 0; i < n; i++) {
+		const struct wire_commit_row *r = &m->commits[i];
+
+		b->commit_group[i] = (int32_t)(r->group - last.group);
+		b->commit_topic[i] = (int32_t)(r->topic - last.topic);
+		b->commit_partition[i] = r->partition - last.partition;
+		b->commit_offset[i] = r->offset;
+		b->commit_time_ms[i] = known(r->time_ms, minus(r->time_ms, r->arrival_ms));
+		b->commit_arrival_ms[i] = minus(m->pass_at_ms, r->arrival_ms);
+		last = *r;
+	}
+}
+
+static void fill_member(Warren__Member *to, const struct wire_member *m, struct arena *a)
+{
+	size_t n = m->assigned_count;
+
+	warren__member__init(to);
+	to->id = bytes_of(m->id, WIRE_NAME_MAX);
+	to->client_id = bytes_of(m->client_id, WIRE_NAME_MAX);
+	to->host = bytes_of(m->host, WIRE_NAME_MAX);
+	to->n_subscribed = m->subscribed_count;
+	to->subscribed = unconst(m->subscribed);
+	to->n_topic = to->n_partition = n;
+	to->topic = take(a, n, sizeof(uint32_t));
+	to->partition = take(a, n, sizeof(int32_t));
+	for (size_t i = 0; i < n; i++) {
+		to->topic[i] = m->assigned[i].topic;
+		to->partition[i] = m->assigned[i].partition;
+	}
+}
+
+static void fill_group(Warren__Group *to, const struct wire_group *g, struct arena *a)
+{
+	Warren__Member *members = take(a, g->member_count, sizeof(*members));
+
+	warren__group__init(to);
+	to->name = g->name;
+	to->protocol = g->protocol;
+	to->state = g->state;
+	to->generation = g->generation;
+	to->n_members = g->member_count;
+	to->members = take(a, g->member_count, sizeof(Warren__Member *));
+	for (size_t i = 0; i < g->member_count; i++) {
+		fill_member(&members[i], &g->members[i], a);
+		to->members[i] = &members[i];
+	}
+}
+
+static void fill_groups(Warren__Batch *b, const struct wire_batch *m, struct arena *a)
+{
+	Warren__Group *groups = take(a, m->group_count, sizeof(*groups));
+
+	b->n_groups = m->group_count;
+	b->groups = take(a, m->group_count, sizeof(Warren__Group *));
+	for (size_t i = 0; i < m->group_count; i++) {
+		fill_group(&groups[i], &m->groups[i], a);
+		b->groups[i] = &groups[i];
+	}
+}
+
+static void fill_gone(Warren__Batch *b, const struct wire_batch *m, struct arena *a)
+{
+	size_t n = m->gone_commit_count;
+
+	b->n_gone_group = m->gone_group_count;
+	b->gone_group = unconst(m->gone_groups);
+	b->n_gone_topic = m->gone_topic_count;
+	b->gone_topic = unconst(m->gone_topics);
+	b->n_gone_commit_group = b->n_gone_commit_topic = b->n_gone_commit_partition = n;
+	b->gone_commit_group = take(a, n, sizeof(uint32_t));
+	b->gone_commit_topic = take(a, n, sizeof(uint32_t));
+	b->gone_commit_partition = take(a, n, sizeof(int32_t));
+	for (size_t i = 0; i < n; i++) {
+		b->gone_commit_group[i] = m->gone_commits[i].group;
+		b->gone_commit_topic[i] = m->gone_commits[i].topic;
+		b->gone_commit_partition[i] = m->gone_commits[i].partition;
+	}
+}
+
+static void fill_report(Warren__Report *to, const struct wire_report *r)
+{
+	to->state = r->state;
+	to->read = r->read;
+	to->to_read = r->to_read;
+	to->records = r->records;
+	to->unknown = r->unknown;
+	to->malformed = r->malformed;
+	to->skipped = r->skipped;
+	to->log_failed = r->log_failed;
+	to->problem = bytes_of(r->problem, WIRE_TEXT_MAX);
+	to->source = bytes_of(r->source, WIRE_TEXT_MAX);
+	to->servers = bytes_of(r->servers, WIRE_TEXT_MAX);
+	to->lag = r->lag;
+	to->spool_bytes = r->spool_bytes;
+	to->spool_batches = r->spool_batches;
+	to->dropped = r->dropped;
+}
+
+static void fill_head(Warren__Batch *b, const struct wire_batch *m)
+{
+	b->agent = bytes_of(m->agent, WIRE_LABEL_MAX);
+	b->epoch = m->epoch;
+	b->seq = m->seq;
+	b->instance = m->instance;
+	b->floor_seq = m->floor_seq;
+	b->cluster = bytes_of(m->cluster, WIRE_LABEL_MAX);
+	b->environment = bytes_of(m->environment, WIRE_LABEL_MAX);
+	b->pass = m->pass;
+	b->pass_at_ms = m->pass_at_ms;
+	b->interval_ms = m->interval_ms;
+	b->flags = m->flags;
+}
+
+void wire_put_batch(struct buf *out, const struct wire_batch *m)
+{
+	Warren__Batch b = WARREN__BATCH__INIT;
+	Warren__Report report = WARREN__REPORT__INIT;
+	CLEANUP(arena_free) struct arena a = {.size = scratch_size(m)};
+
+	a.base = malloc(a.size);
+	if (a.base == NULL) {
+		out->err = out->err != ERR_OK ? out->err : -ENOMEM;
+		return;
+	}
+	fill_head(&b, m);
+	fill_report(&report, &m->report);
+	b.report = &report;
+	b.n_names = m->name_count;
+	b.names = take(&a, m->name_count, sizeof(*b.names));
+	for (size_t i = 0; i < m->name_count; i++)
+		b.names[i] = bytes_of(m->names[i], SIZE_MAX);
+	fill_logs(&b, m, &a);
+	fill_commits(&b, m, &a);
+	fill_groups(&b, m, &a);
+	fill_gone(&b, m, &a);
+	pack(out, &b.base);
+}
+
+/* ---------------------------------------------------------------- decoding */
+
+struct reader {
+	struct arena *arena;
+	int err; /* the first failure */
+	const ProtobufCBinaryData *names;
+	size_t name_count;
+};
+
+static void fail(struct reader *r, int err)
+{
+	if (r->err == ERR_OK)
+		r->err = err;
+}
+
+static void require(struct reader *r, bool condition)
+{
+	if (!condition)
+		fail(r, ERR_MALFORMED);
+}
+
+static void limit(struct reader *r, size_t value, size_t max)
+{
+	if (value > max)
+		fail(r, ERR_LIMIT);
+}
+
+/* Memory for count things; NULL, and r->err set, if there is no room or r has failed. */
+static void *room(struct reader *r, size_t count, size_t size)
+{
+	void *p = r->err == ERR_OK ? arena_alloc(r->arena, count * size) : NULL;
+
+	if (p == NULL)
+		fail(r, ERR_LIMIT);
+	return p;
+}
+
+/* protobuf-c's allocator. One byte more than asked for, so that text() can end in place
+ * what was sent as bytes. */
+static void *reader_alloc(void *reader, size_t size)
+{
+	struct reader *r = reader;
+	void *p = arena_alloc(r->arena, size + 1);
+
+	if (p == NULL)
+		fail(r, ERR_LIMIT);
+	return p;
+}
+
+static void reader_free(void *reader, void *p)
+{
+	(void)reader;
+	(void)p;
+}
+
+/* A message whose parts all lie in the arena, or NULL and r->err. protobuf-c counts before it
+ * allocates, so a body of WIRE_BODY_MAX bytes takes what the arena has and no more. */
+static void *unpack(struct reader *r, const ProtobufCMessageDescriptor *type, const uint8_t *data,
+		    size_t size)
+{
+	ProtobufCAllocator allocator = {reader_alloc, reader_free, r};
+
+	limit(r, size, WIRE_BODY_MAX);
+	if (r->err != ERR_OK)
+		return NULL;
+	void *m = protobuf_c_message_unpack(type, &allocator, size, data);
+	require(r, m != NULL);
+	return m;
+}
+
+static const char *text(struct reader *r, ProtobufCBinaryData d, size_t min, size_t max)
+{
+	limit(r, d.len, max);
+	require(r, d.len >= min);
+	if (r->err != ERR_OK || d.len == 0)
+		return "";
+	require(r, memchr(d.data, '\0', d.len) == NULL);
+	d.data[d.len] = '\0';
+	return (const char *)d.data;
+}
+
+int wire_get_hello(const uint8_t *data, size_t size, struct arena *a, struct wire_hello *ret_m)
+{
+	struct reader r = {.arena = a};
+	const Warren__Hello *h = unpack(&r, &warren__hello__descriptor, data, size);
+
+	if (h == NULL)
+		return r.err;
+	limit(&r, h->n_clusters, WIRE_CLUSTERS_MAX);
+	require(&r, h->version_min <= h->version_max);
+	struct wire_hello m = {
+		.agent = text(&r, h->agent, 1, WIRE_LABEL_MAX),
+		.epoch = h->epoch,
+		.instance = h->instance,
+		.next_seq = h->next_seq,
+		.version_min = h->version_min,
+		.version_max = h->version_max,
+		.features = h->features,
+		.software = text(&r, h->software, 0, WIRE_TEXT_MAX),
+		.clusters = room(&r, h->n_clusters, sizeof(*m.clusters)),
+		.cluster_count = h->n_clusters,
+	};
+	for (size_t i = 0; r.err == ERR_OK && i < m.cluster_count; i++)
+		m.clusters[i] = text(&r, h->clusters[i], 1, WIRE_LABEL_MAX);
+	if (r.err == ERR_OK)
+		*ret_m = m;
+	return r.err;
+}
+
+int wire_get_welcome(const uint8_t *data, size_t size, struct arena *a, struct wire_welcome *ret_m)
+{
+	struct reader r = {.arena = a};
+	const Warren__Welcome *w = unpack(&r, &warren__welcome__descriptor, data, size);
+
+	if (w == NULL)
+		return r.err;
+	require(&r, w->code == WIRE_OK || w->code == WIRE_RETRY || w->code == WIRE_REFUSED);
+	if (w->code == WIRE_OK) {
+		require(&r, w->credit >= 1);
+		require(&r, w->max_batch_bytes >= 1 && w->max_batch_bytes <= WIRE_BODY_MAX);
+	}
+	struct wire_welcome m = {
+		.code = (enum wire_code)w->code,
+		.reason = text(&r, w->reason, 0, WIRE_TEXT_MAX),
+		.version = w->version,
+		.features = w->features,
+		.session = w->session,
+		.applied_seq = w->applied_seq,
+		.max_batch_bytes = w->max_batch_bytes,
+		.credit = w->credit,
+		.server_time_ms = w->server_time_ms,
+	};
+	if (r.err == ERR_OK)
+		*ret_m = m;
+	return r.err;
+}
+
+int wire_get_ack(const uint8_t *data, size_t size, struct arena *a, struct wire_ack *ret_m)
+{
+	struct reader r = {.arena = a};
+	const Warren__Ack *k = unpack(&r, &warren__ack__descriptor, data, size);
+
+	if (k == NULL)
+		return r.err;
+	require(&r, k->code <= WIRE_FENCED);
+	struct wire_ack m = {
+		.code = (enum wire_code)k->code,
+		.seq = k->seq,
+		.retry_ms = k->retry_ms,
+		.reason = text(&r, k->reason, 0, WIRE_TEXT_MAX),
+		.applied_seq = k->applied_seq,
+	};
+	if (r.err == ERR_OK)
+		*ret_m = m;
+	return r.err;
+}
+
+static bool is_name(const struct reader *r, int64_t i)
+{
+	return i >= 0 && (uint64_t)i < r->name_count;
+}
+
+static bool is_topic(const struct reader *r, int64_t i)
+{
+	return is_name(r, i) && r->names[i].len >= 1 && r->names[i].len <= WIRE_TOPIC_MAX;
+}
+
+static bool is_partition(int64_t p)
+{
+	return p >= 0 && p <= WIRE_PARTITION_MAX;
+}
+
+static void get_names(struct reader *r, const Warren__Batch *b, struct wire_batch *m)
+{
+	limit(r, b->n_names, WIRE_NAMES_MAX);
+	m->names = room(r, b->n_names, sizeof(*m->names));
+	m->name_count = b->n_names;
+	for (size_t i = 0; r->err == ERR_OK && i < b->n_names; i++)
+		m->names[i] = text(r, b->names[i], 0, WIRE_NAME_MAX);
+	r->names = b->names;
+	r->name_count = b->n_names;
+}
+
+static void get_logs(struct reader *r, const Warren__Batch *b, struct wire_batch *m)
+{
+	size_t n = b->n_log_topic;
+	int64_t topic = 0, partition = 0;
+
+	limit(r, n, WIRE_ROWS_MAX);
+	require(r, b->n_log_partition == n && b->n_log_epoch == n);
+	require(r, b->n_log_start == n && b->n_log_end == n && b->n_log_stable == n);
+	struct wire_log_row *rows = room(r, n, sizeof(*rows));
+	for (size_t i = 0; r->err == ERR_OK && i < n; i++) {
+		int64_t stable = b->log_stable[i];
+
+		topic += b->log_topic[i];
+		partition += b->log_partition[i];
+		require(r, is_topic(r, topic) && is_partition(partition));
+		rows[i] = (struct wire_log_row){
+			.topic = (uint32_t)topic,
+			.partition = (int32_t)partition,
+			.start = b->log_start[i],
+			.end = plus(b->log_start[i], b->log_end[i]),
+			.epoch = b->log_epoch[i],
+		};
+		rows[i].stable = stable == 0 ? WIRE_UNKNOWN
+					     : minus(rows[i].end, stable > 0 ? stable - 1 : stable);
+		require(r, rows[i].start >= WIRE_UNKNOWN && rows[i].end >= WIRE_UNKNOWN);
+		require(r, rows[i].stable >= WIRE_UNKNOWN && rows[i].epoch >= WIRE_UNKNOWN);
+	}
+	m->logs = rows;
+	m->log_count = n;
+}
+
+static void get_commits(struct reader *r, const Warren__Batch *b, struct wire_batch *m)
+{
+	size_t n = b->n_commit_group;
+	int64_t group = 0, topic = 0, partition = 0;
+
+	limit(r, n, WIRE_ROWS_MAX);
+	require(r, b->n_commit_topic == n && b->n_commit_partition == n);
+	require(r, b->n_commit_offset == n && b->n_commit_time_ms == n);
+	require(r, b->n_commit_arrival_ms == n);
+	struct wire_commit_row *rows = room(r, n, sizeof(*rows));
+	for (size_t i = 0; r->err == ERR_OK && i < n; i++) {
+		int64_t time = b->commit_time_ms[i];
+		int64_t arrival = minus(b->pass_at_ms, b->commit_arrival_ms[i]);
+
+		group += b->commit_group[i];
+		topic += b->commit_topic[i];
+		partition += b->commit_partition[i];
+		require(r, is_name(r, group) && is_topic(r, topic) && is_partition(partition));
+		rows[i] = (struct wire_commit_row){
+			.group = (uint32_t)group,
+			.topic = (uint32_t)topic,
+			.partition = (int32_t)partition,
+			.offset = b->commit_offset[i],
+			.time_ms = time == 0 ? WIRE_UNKNOWN
+					     : plus(arrival, time > 0 ? time - 1 : time),
+			.arrival_ms = arrival,
+		};
+		require(r, rows[i].offset >= WIRE_UNKNOWN && arrival >= 0);
+		require(r, rows[i].time_ms >= WIRE_UNKNOWN);
+	}
+	m->commits = rows;
+	m->commit_count = n;
+}
+
+/* Indexes as they came, if all of them are names, or topics. */
+static const uint32_t *get_list(struct reader *r, const uint32_t *list, size_t n, bool topics)
+{
+	limit(r, n, WIRE_NAMES_MAX);
+	for (size_t i = 0; r->err == ERR_OK && i < n; i++)
+		require(r, topics ? is_topic(r, list[i]) : is_name(r, list[i]));
+	return list;
+}
+
+static void get_member(struct reader *r, const Warren__Member *from, struct wire_member *m)
+{
+	size_t n = from->n_topic;
+
+	limit(r, n, WIRE_ROWS_MAX);
+	require(r, from->n_partition == n);
+	struct wire_partition *assigned = room(r, n, sizeof(*assigned));
+	for (size_t i = 0; r->err == ERR_OK && i < n; i++) {
+		require(r, is_topic(r, from->topic[i]) && is_partition(from->partition[i]));
+		assigned[i] = (struct wire_partition){from->topic[i], from->partition[i]};
+	}
+	*m = (struct wire_member){
+		.id = text(r, from->id, 0, WIRE_NAME_MAX),
+		.client_id = text(r, from->client_id, 0, WIRE_NAME_MAX),
+		.host = text(r, from->host, 0, WIRE_NAME_MAX),
+		.subscribed = get_list(r, from->subscribed, from->n_subscribed, true),
+		.subscribed_count = from->n_subscribed,
+		.assigned = assigned,
+		.assigned_count = n,
+	};
+}
+
+static void get_group(struct reader *r, const Warren__Group *from, struct wire_group *g)
+{
+	struct wire_member *members = room(r, from->n_members, sizeof(*members));
+
+	require(r, is_name(r, from->name) && from->generation >= WIRE_UNKNOWN);
+	require(r, from->protocol <= WIRE_PROTOCOL_NONE && from->state <= WIRE_GROUP_DEAD);
+	for (size_t i = 0; r->err == ERR_OK && i < from->n_members; i++)
+		get_member(r, from->members[i], &members[i]);
+	*g = (struct wire_group){
+		.name = from->name,
+		.protocol = (enum wire_protocol)from->protocol,
+		.state = (enum wire_group_state)from->state,
+		.generation = from->generation,
+		.members = members,
+		.member_count = from->n_members,
+	};
+}
+
+static void get_groups(struct reader *r, const Warren__Batch *b, struct wire_batch *m)
+{
+	limit(r, b->n_groups, WIRE_NAMES_MAX);
+	struct wire_group *groups = room(r, b->n_groups, sizeof(*groups));
+	for (size_t i = 0; r->err == ERR_OK && i < b->n_groups; i++)
+		get_group(r, b->groups[i], &groups[i]);
+	m->groups = groups;
+	m->group_count = b->n_groups;
+}
+
+static void get_gone(struct reader *r, const Warren__Batch *b, struct wire_batch *m)
+{
+	size_t n = b->n_gone_commit_group;
+
+	m->gone_groups = get_list(r, b->gone_group, b->n_gone_group, false);
+	m->gone_group_count = b->n_gone_group;
+	m->gone_topics = get_list(r, b->gone_topic, b->n_gone_topic, true);
+	m->gone_topic_count = b->n_gone_topic;
+
+	limit(r, n, WIRE_ROWS_MAX);
+	require(r, b->n_gone_commit_topic == n && b->n_gone_commit_partition == n);
+	struct wire_gone_commit *rows = room(r, n, sizeof(*rows));
+	for (size_t i = 0; r->err == ERR_OK && i < n; i++) {
+		rows[i] =
+			(struct wire_gone_commit){b->gone_commit_group[i], b->gone_commit_topic[i],
+						  b->gone_commit_partition[i]};
+		require(r, is_name(r, rows[i].group) && is_topic(r, rows[i].topic));
+		require(r, is_partition(rows[i].partition));
+	}
+	m->gone_commits = rows;
+	m->gone_commit_count = n;
+}
+
+static void get_report(struct reader *r, const Warren__Report *from, struct wire_report *m)
+{
+	require(r, from != NULL);
+	if (r->err != ERR_OK)
+		return;
+	require(r, from->state <= WIRE_AGENT_BLIND && from->lag >= WIRE_UNKNOWN);
+	*m = (struct wire_report){
+		.state = (enum wire_agent_state)from->state,
+		.read = from->read,
+		.to_read = from->to_read,
+		.records = from->records,
+		.unknown = from->unknown,
+		.malformed = from->malformed,
+		.skipped = from->skipped,
+		.log_failed = from->log_failed,
+		.problem = text(r, from->problem, 0, WIRE_TEXT_MAX),
+		.source = text(r, from->source, 0, WIRE_TEXT_MAX),
+		.servers = text(r, from->servers, 0, WIRE_TEXT_MAX),
+		.lag = from->lag,
+		.spool_bytes = from->spool_bytes,
+		.spool_batches = from->spool_batches,
+		.dropped = from->dropped,
+	};
+}
+
+static void get_head(struct reader *r, const Warren__Batch *b, struct wire_batch *m)
+{
+	*m = (struct wire_batch){
+		.agent = text(r, b->agent, 1, WIRE_LABEL_MAX),
+		.epoch = b->epoch,
+		.seq = b->seq,
+		.instance = b->instance,
+		.floor_seq = b->floor_seq,
+		.cluster = text(r, b->cluster, 1, WIRE_LABEL_MAX),
+		.environment = text(r, b->environment, 0, WIRE_LABEL_MAX),
+		.pass = b->pass,
+		.pass_at_ms = b->pass_at_ms,
+		.interval_ms = b->interval_ms,
+		.flags = b->flags,
+	};
+	require(r, b->seq >= 1 && b->floor_seq <= b->seq);
+	require(r, b->pass_at_ms >= 0 && (b->flags & ~WIRE_PASS_FLAGS) == 0);
+}
+
+/* A batch outside any pass carries a report and nothing else. */
+static bool is_consistent(const struct wire_batch *m)
+{
+	size_t rows = m->log_count + m->commit_count + m->group_count + m->gone_group_count +
+		      m->gone_topic_count + m->gone_commit_count;
+
+	return m->pass > 0 || (rows == 0 && m->flags == 0);
+}
+
+int wire_get_batch(const uint8_t *data, size_t size, struct arena *a, struct wire_batch *ret_m)
+{
+	struct reader r = {.arena = a};
+	const Warren__Batch *b = unpack(&r, &warren__batch__descriptor, data, size);
+	struct wire_batch m;
+
+	if (b == NULL)
+		return r.err;
+	get_head(&r, b, &m);
+	get_report(&r, b->report, &m.report);
+	get_names(&r, b, &m);
+	get_logs(&r, b, &m);
+	get_commits(&r, b, &m);
+	get_groups(&r, b, &m);
+	get_gone(&r, b, &m);
+	require(&r, is_consistent(&m));
+	if (r.err == ERR_OK)
+		*ret_m = m;
+	return r.err;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * bench_ingest - agents in one process, the aggregator's link, writer and store in another, tcp on
+ * loopback between them: rows decoded, applied, synced, judged and acknowledged a second.
+ *
+ *	bench_ingest [agents] [group-partitions of each] [seconds] [rows in a batch]
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/ship/link.h"
+#include "aggregator/ingest/link.h"
+#include "aggregator/ingest/writer.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "proto/frame.h"
+#include "proto/wire.h"
+#include "tests/unit/temp.h"
+
+#define URL "tcp://127.0.0.1:17771"
+#define PARTITIONS 100 /* of each group */
+#define LATENCIES 1000000
+
+struct options {
+	int agents, partitions, seconds, rows;
+};
+
+/* --- the sending side --- */
+
+struct sender {
+	struct link *link;
+	char name[32];
+	const char **names; /* groups, then one topic */
+	uint64_t seq, acked;
+	uint64_t pass;
+	int next; /* group-partition the next batch begins with */
+	int64_t sent_us[LINK_SLOTS];
+	bool busy[LINK_SLOTS];
+	bool welcome;
+};
+
+static uint32_t latencies_us[LATENCIES];
+static size_t latency_count;
+static uint64_t rows_acked;
+static struct buf body, frame;
+
+static void send_frame(struct sender *s, unsigned slot, enum frame_type type, bool compress)
+{
+	buf_reset(&frame);
+	frame_put(&frame, type, body.data, body.size, compress);
+	if (link_send(s->link, slot, frame.data, frame.size) != ERR_OK)
+		abort();
+	s->busy[slot] = true;
+	s->sent_us[slot] = clock_mono_us();
+}
+
+static void send_hello(struct sender *s)
+{
+	const struct wire_hello h = {.agent = s->name,
+				     .epoch = 1,
+				     .instance = 1,
+				     .next_seq = 1,
+				     .version_min = 1,
+				     .version_max = 1,
+				     .software = "bench"};
+
+	buf_reset(&body);
+	wire_put_hello(&body, &h);
+	send_frame(s, 0, FRAME_HELLO, false);
+}
+
+static void send_batch(struct sender *s, unsigned slot, const struct options *o)
+{
+	static struct wire_commit_row commits[WIRE_ROWS_MAX];
+	static struct wire_log_row logs[WIRE_ROWS_MAX];
+	int groups = o->partitions / PARTITIONS;
+	int count = MIN(o->rows, o->partitions - s->next);
+	int64_t now_ms = 1700000000000 + (int64_t)s->pass * 10000;
+
+	for (int i = 0; i < count; i++) {
+		int at = s->next + i;
+		uint32_t group = (uint32_t)(at / PARTITIONS);
+		int64_t offset = (int64_t)s->pass * 137 + at;
+
+		commits[i] = (struct wire_commit_row){group,  (uint32_t)groups, at % PARTITIONS,
+						      offset, now_ms - 40,      now_ms - 20};
+	}
+	int log_count = s->next == 0 ? PARTITIONS : 0;
+	for (int i = 0; i < log_count; i++)
+		logs[i] = (struct wire_log_row){
+			(uint32_t)groups, i, 0, (int64_t)s->pass * 137 + o->partitions, -1, 1};
+	const struct wire_batch b = {
+		.agent = s->name,
+		.epoch = 1,
+		.seq = ++s->seq,
+		.instance = 1,
+		.floor_seq = 1,
+		.cluster = s->name,
+		.environment = "BENCH",
+		.pass = s->pass,
+		.pass_at_ms = now_ms,
+		.interval_ms = 10000,
+		.flags = (s->next == 0 ? WIRE_PASS_FIRST : 0) |
+			 (s->next + count == o->partitions ? WIRE_PASS_LAST : 0),
+		.report = {.state = WIRE_AGENT_RUNNING},
+		.names = s->names,
+		.name_count = (size_t)groups + 1,
+		.commits = commits,
+		.commit_count = (size_t)count,
+		.logs = logs,
+		.log_count = (size_t)log_count,
+	};
+	buf_reset(&body);
+	wire_put_batch(&body, &b);
+	send_frame(s, slot, FRAME_BATCH, true);
+	s->next += count;
+	if (s->next == o->partitions) {
+		s->next = 0;
+		s->pass++;
+	}
+}
+
+static void on_reply(struct sender *s, const struct link_event *e, const struct options *o,
+		     struct arena *a)
+{
+	struct frame f;
+	struct wire_ack ack;
+
+	s->busy[e->slot] = false;
+	arena_reset(a);
+	if (frame_get(e->data, e->size, WIRE_BODY_MAX, a, &f) != ERR_OK)
+		abort();
+	if (f.type == FRAME_WELCOME) {
+		s->welcome = true;
+		return;
+	}
+	if (wire_get_ack(f.body, f.size, a, &ack) != ERR_OK || ack.code != WIRE_OK) {
+		fprintf(stderr, "batch not taken: code %d %s\n", (int)ack.code, ack.reason);
+		exit(EXIT_FAILURE);
+	}
+	if (latency_count < LATENCIES)
+		latencies_us[latency_count++] = (uint32_t)(clock_mono_us() - s->sent_us[e->slot]);
+	rows_acked += (uint64_t)o->rows;
+	s->acked++;
+}
+
+static struct sender new_sender(int number, const struct options *o)
+{
+	struct sender s = {.pass = 1};
+	int groups = o->partitions / PARTITIONS;
+
+	snprintf(s.name, sizeof(s.name), "agent-%d", number);
+	s.names = calloc((size_t)groups + 1, sizeof(*s.names));
+	for (int i = 0; i <= groups; i++) {
+		char *text = NULL;
+
+		if (asprintf(&text, i < groups ? "payments-service-group-%04d" : "orders.v%d", i) < 0)
+			abort();
+		s.names[i] = text;
+	}
+	if (link_open(URL, LINK_TIMES, &s.link) != ERR_OK)
+		abort();
+	send_hello(&s);
+	return s;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a;
+	uint32_t y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void step(struct sender *s, const struct options *o, struct arena *a)
+{
+	struct link_event e;
+
+	for (unsigned slot = 0; s->welcome && slot < LINK_SLOTS; slot++)
+		if (!s->busy[slot])
+			send_batch(s, slot, o);
+	for (link_wait(s->link, 0, &e); e.kind != LINK_NOTHING; link_wait(s->link, 0, &e))
+		if (e.kind == LINK_REPLY)
+			on_reply(s, &e, o, a);
+}
+
+static void send_all(const struct options *o)
+{
+	struct sender *senders = calloc((size_t)o->agents, sizeof(*senders));
+	struct arena a;
+
+	arena_init(&a, WIRE_ARENA_BYTES);
+	for (int i = 0; i < o->agents; i++)
+		senders[i] = new_sender(i, o);
+	int64_t began_us = clock_mono_us();
+	while (clock_mono_us() - began_us < (int64_t)o->seconds * 1000000) {
+		for (int i = 0; i < o->agents; i++)
+			step(&senders[i], o, &a);
+		usleep(200);
+	}
+	double seconds = (double)(clock_mono_us() - began_us) / 1e6;
+	qsort(latencies_us, latency_count, sizeof(*latencies_us), by_value);
+	printf("%.0f rows/s acknowledged, %.0f batches/s, ack p50 %.1f ms p99 %.1f ms\n",
+	       (double)rows_acked / seconds, (double)latency_count / seconds,
+	       latency_count ? latencies_us[latency_count / 2] / 1e3 : 0,
+	       latency_count ? latencies_us[latency_count * 99 / 100] / 1e3 : 0);
+	fflush(stdout);
+	_exit(0);
+}
+
+/* --- the receiving side --- */
+
+static void print_stats(struct writer *w, struct store *st, double seconds)
+{
+	struct writer_stats s;
+	struct rusage use;
+	uint64_t used = 0;
+	uint64_t limit = 0;
+
+	writer_stats(w, &s);
+	getrusage(RUSAGE_SELF, &use);
+	store_usage(st, &used, &limit);
+	printf("writer: %.0f rows/s in %llu batches, %.1f batches a transaction, %llu passes "
+	       "judged, "
+	       "last in %.1f ms; lost %llu duplicates %llu\n",
+	       (double)s.rows / seconds, (unsigned long long)s.batches,
+	       (double)s.batches / (double)MAX(s.transactions, (uint64_t)1),
+	       (unsigned long long)s.passes, (double)s.last_judge_us / 1e3,
+	       (unsigned long long)s.lost, (unsigned long long)s.duplicates);
+	printf("aggregator: max RSS %ld MiB, cpu %.1f s, store %.0f MiB\n", use.ru_maxrss / 1024,
+	       (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec), (double)used / (1 << 20));
+}
+
+int main(int argc, char **argv)
+{
+	const struct options o = {
+		.agents = argc > 1 ? atoi(argv[1]) : 10,
+		.partitions = argc > 2 ? atoi(argv[2]) : 10000,
+		.seconds = argc > 3 ? atoi(argv[3]) : 10,
+		.rows = argc > 4 ? MIN(atoi(argv[4]), WIRE_ROWS_MAX) : 5000,
+	};
+	pid_t child = fork();
+
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		send_all(&o);
+	}
+	struct temp dir = temp_make();
+	char why_store[512] = "";
+	struct buf why = {0};
+	struct store *st = NULL;
+	struct board *board = board_new();
+	struct ingest_link *link = NULL;
+	struct writer *w = NULL;
+	const char *urls[] = {URL};
+	const struct ingest_link_limits limits = {.bytes = 64u << 20,
+						  .messages = 4096,
+						  .connections = 1000,
+						  .idle_ms = 60000,
+						  .busy = "",
+						  .busy_size = 0};
+	int err = store_open(dir.dir, (size_t)4 << 30, why_store, &st);
+	if (err == ERR_OK)
+		err = ingest_link_open(urls, 1, &limits, &why, &link);
+	const struct writer_options options = {st, board, link, RULES_DEFAULT};
+	if (err == ERR_OK)
+		err = writer_start(&options, &w);
+	if (err != ERR_OK) {
+		fprintf(stderr, "cannot start: %s %s\n", why_store, buf_str(&why));
+		return EXIT_FAILURE;
+	}
+	int64_t began_us = clock_mono_us();
+	int status = 0;
+	waitpid(child, &status, 0);
+	print_stats(w, st, (double)(clock_mono_us() - began_us) / 1e6);
+	writer_stop(&w);
+	store_close(&st);
+	board_free(&board);
+	temp_remove(&dir);
+	fflush(stdout);
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE);
+}

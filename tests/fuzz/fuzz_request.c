@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Any request: a byte for the method, a line for the target, the rest for the body. */
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aggregator/serve/server.h"
+#include "common/err.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static int forget(void *arg, uint32_t cluster_id, uint32_t group_id)
+{
+	(void)arg;
+	(void)cluster_id;
+	(void)group_id;
+	return ERR_OK;
+}
+
+static int forget_topic(void *arg, uint32_t cluster_id, uint32_t group_id, const char *topic)
+{
+	(void)topic;
+	return forget(arg, cluster_id, group_id);
+}
+
+static int no_offsets(void *arg, const struct view *v, const struct view_group *g,
+		      uint32_t max_points, server_emit *emit, void *emit_arg)
+{
+	(void)arg;
+	(void)v;
+	(void)max_points;
+	for (size_t i = 0; i < g->partition_count; i++)
+		emit(emit_arg, &g->partitions[i], NULL, 0);
+	return ERR_OK;
+}
+
+/* A cluster c with a group g that reads two partitions of t, and one whose name needs escapes. */
+static void publish(struct board *board)
+{
+	struct view *v = view_new();
+	struct view_group *g = view_alloc(v, 2 * sizeof(*g));
+	struct view_partition *p = view_alloc(v, 2 * sizeof(*p));
+	struct view_topic *t = view_alloc(v, sizeof(*t));
+	int64_t *ends = view_alloc(v, 2 * sizeof(*ends));
+
+	for (int i = 0; i < 2; i++)
+		p[i] = (struct view_partition){.topic = "t",
+					       .partition = i,
+					       .status = STATUS_STOP,
+					       .has_offsets = true,
+					       .owner = "",
+					       .client_id = ""};
+	g[0] = (struct view_group){.name = "%2F/\xff", .id = 2, .status = STATUS_OK};
+	g[1] = (struct view_group){
+		.name = "g", .id = 1, .status = STATUS_ERR, .partitions = p, .partition_count = 2};
+	*t = (struct view_topic){.name = "t", .ends = ends, .starts = ends, .partition_count = 2};
+	v->cluster = "c";
+	v->cluster_id = 1;
+	v->servers = "a:1, b:2";
+	v->groups = g;
+	v->group_count = 2;
+	v->topics = t;
+	v->topic_count = 1;
+	board_publish(board, v);
+}
+
+static struct server *start(struct board *board)
+{
+	const struct server_config config = {
+		.listen = "", .allow_origin = "", .host = "h", .intervals = 3};
+	const struct server_calls calls = {NULL, forget, forget_topic, no_offsets};
+	struct server *s = NULL;
+
+	if (server_new(&config, &calls, board, &s) != ERR_OK)
+		abort();
+	return s;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct board *board;
+	static struct server *server;
+	const uint8_t *end = size > 0 ? memchr(data + 1, '\n', size - 1) : NULL;
+
+	if (end == NULL)
+		return 0;
+	if (board == NULL) {
+		board = board_new();
+		server = start(board);
+	}
+	publish(board);
+
+	char *target = strndup((const char *)data + 1, (size_t)(end - data - 1));
+	struct request rq = {.method = (enum method)(data[0] % (METHOD_OTHER + 1)),
+			     .target = target,
+			     .body = (const char *)end + 1,
+			     .body_size = size - (size_t)(end + 1 - data)};
+	struct response rs;
+	server_handle(server, &rq, &rs);
+	if (rs.status < 200 || rs.status > 599 || (rs.body.size > 0 && rs.body.data == NULL))
+		abort();
+	response_free(&rs);
+	free(target);
+	return 0;
+}
