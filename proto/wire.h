@@ -191,7 +191,9 @@ struct wire_batch {
 };
 
 /* Append the encoded body to out. Strings that are NULL count as "". Fails only as buf does:
- * see out->err. The caller keeps bodies below WIRE_BODY_MAX by limiting its rows. */
+ * see out->err. Labels, words and what members say of themselves are cut to their limits, between
+ * characters; all else is the caller's to keep in range, names and the number of rows above all:
+ * a body must stay below WIRE_BODY_MAX. */
 void wire_put_hello(struct buf *out, const struct wire_hello *m);
 void wire_put_welcome(struct buf *out, const struct wire_welcome *m);
 void wire_put_ack(struct buf *out, const struct wire_ack *m);
@@ -200,7 +202,11 @@ void wire_put_batch(struct buf *out, const struct wire_batch *m);
 /* Decode a body into memory from a; *ret_m is valid until the arena is reset.
  * ERR_MALFORMED: not such a message, or a field that cannot be (index, length, range).
  * ERR_LIMIT: over one of the limits above, or larger than the arena.
- * *ret_m is untouched on failure. */
+ * *ret_m is untouched on failure. What is certain after success, beside the limits: names hold
+ * no NUL; agent and cluster are not empty, nor is a name used as a topic; seq >= 1 and floor_seq <=
+ * seq; offsets and times are >= 0 where not WIRE_UNKNOWN; a batch of pass 0 has a report only; a
+ * welcome that is WIRE_OK grants a credit >= 1 and max_batch_bytes in 1..WIRE_BODY_MAX. Rows may
+ * come in any order and more than once. */
 MUST_CHECK int wire_get_hello(const uint8_t *data, size_t size, struct arena *a,
 			      struct wire_hello *ret_m);
 MUST_CHECK int wire_get_welcome(const uint8_t *data, size_t size, struct arena *a,

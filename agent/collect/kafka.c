@@ -73,13 +73,6 @@ void kafka_note(struct kafka *k, const char *broker, const char *text)
 	t->at_ms = clock_mono_ms();
 }
 
-void kafka_forget(struct kafka *k, int64_t at_ms)
-{
-	for (size_t i = 0; i < KAFKA_TROUBLES; i++)
-		if (k->troubles[i].at_ms < at_ms)
-			k->troubles[i].text[0] = '\0';
-}
-
 /* That of a broker, if there is one, says more than what follows from it. */
 static const struct kafka_trouble *latest_trouble(const struct kafka *k)
 {
@@ -97,6 +90,27 @@ static const struct kafka_trouble *latest_trouble(const struct kafka *k)
 		}
 	}
 	return latest;
+}
+
+/* A broker that is down leaves the metadata after a while, and is to be counted still. */
+void kafka_count_brokers(struct kafka *k, int count)
+{
+	k->broker_count = latest_trouble(k) == NULL ? count : MAX(k->broker_count, count);
+}
+
+bool kafka_in_trouble(const struct kafka *k, const char *broker)
+{
+	for (size_t i = 0; i < KAFKA_TROUBLES; i++)
+		if (k->troubles[i].text[0] != '\0' && strcmp(k->troubles[i].broker, broker) == 0)
+			return true;
+	return false;
+}
+
+void kafka_forget(struct kafka *k, int64_t at_ms)
+{
+	for (size_t i = 0; i < KAFKA_TROUBLES; i++)
+		if (k->troubles[i].at_ms < at_ms)
+			k->troubles[i].text[0] = '\0';
 }
 
 const char *kafka_problem(struct kafka *k)

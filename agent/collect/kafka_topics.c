@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,14 +23,16 @@
 
 /* --- topics --- */
 
-int kafka_metadata(struct kafka *k, int timeout_ms, const struct rd_kafka_metadata **ret_md)
+int kafka_metadata(rd_kafka_t *rk, rd_kafka_topic_t *topic, int timeout_ms,
+		   const struct rd_kafka_metadata **ret_md)
 {
 	int64_t deadline_ms = clock_mono_ms() + timeout_ms;
-	int err = kafka_translate(rd_kafka_metadata(k->plain, 1, NULL, ret_md, timeout_ms / 2));
+	int all = topic == NULL;
+	int err = kafka_translate(rd_kafka_metadata(rk, all, topic, ret_md, timeout_ms / 2));
 
 	int64_t left_ms = deadline_ms - clock_mono_ms();
 	if (err != ERR_OK && left_ms > 0)
-		err = kafka_translate(rd_kafka_metadata(k->plain, 1, NULL, ret_md, (int)left_ms));
+		err = kafka_translate(rd_kafka_metadata(rk, all, topic, ret_md, (int)left_ms));
 	return err;
 }
 
@@ -96,21 +99,35 @@ static struct kafka_topics *copy_topics(const struct rd_kafka_metadata *md)
 	return all;
 }
 
+static void note_leaderless(struct kafka *k, const struct kafka_topics *all)
+{
+	size_t count = 0;
+	char text[64];
+
+	for (size_t i = 0; i < all->count; i++)
+		for (int32_t p = 0; p < all->topics[i].partition_count; p++)
+			count += all->topics[i].partitions[p].leader < 0;
+	snprintf(text, sizeof(text), "%zu partitions have no leader", count);
+	if (count > 0)
+		kafka_note(k, "", text);
+}
+
 int kafka_topics(struct kafka *k, int timeout_ms, struct kafka_topics **ret_t)
 {
 	const struct rd_kafka_metadata *md = NULL;
-	int err = kafka_metadata(k, timeout_ms, &md);
+	int err = kafka_metadata(k->plain, NULL, timeout_ms, &md);
 
 	kafka_serve(k);
 	if (err != ERR_OK)
 		return err;
-	k->broker_count = md->broker_cnt;
+	kafka_count_brokers(k, md->broker_cnt);
 
 	struct kafka_topics *all = copy_topics(md);
 	rd_kafka_metadata_destroy(md);
 	if (all == NULL)
 		return -ENOMEM;
 
+	note_leaderless(k, all);
 	char *id = rd_kafka_clusterid(k->plain, 0);
 	if (id != NULL) {
 		strncpy(all->cluster_id, id, sizeof(all->cluster_id) - 1);
@@ -222,7 +239,7 @@ static void refresh(struct sweep *s)
 	int64_t left_ms = s->deadline_ms - clock_mono_ms();
 	if (!s->refreshed && left_ms > 0) {
 		s->refreshed = true;
-		if (kafka_metadata(s->k, (int)left_ms, &md) == ERR_OK)
+		if (kafka_metadata(s->k->plain, NULL, (int)left_ms, &md) == ERR_OK)
 			rd_kafka_metadata_destroy(md);
 	}
 	pthread_mutex_unlock(&s->refresh_lock);

@@ -78,6 +78,15 @@ static int translate(int rv)
 
 /* ---------------------------------------------------------------- in nng's threads */
 
+/* The connection p works. */
+static void note_up(struct link *l, nng_pipe p)
+{
+	if (l->up || l->pipe != (uint32_t)nng_pipe_id(p))
+		return;
+	l->up = true;
+	l->since_ms = clock_mono_ms();
+}
+
 static void on_pipe(nng_pipe p, nng_pipe_ev event, void *arg)
 {
 	struct link *l = arg;
@@ -87,9 +96,8 @@ static void on_pipe(nng_pipe p, nng_pipe_ev event, void *arg)
 	/* The end of a connection may be told before its begin. */
 	if (event == NNG_PIPE_EV_ADD_PRE) {
 		l->pipe = id;
-	} else if (event == NNG_PIPE_EV_ADD_POST && l->pipe == id) {
-		l->up = true;
-		l->since_ms = clock_mono_ms();
+	} else if (event == NNG_PIPE_EV_ADD_POST) {
+		note_up(l, p);
 	} else if (event == NNG_PIPE_EV_REM_POST && l->pipe == id) {
 		l->changes += l->up;
 		l->up = false;
@@ -111,6 +119,7 @@ static bool step(struct slot *s, int rv, nng_msg *msg)
 		s->reply = msg;
 		s->state = SLOT_REPLIED;
 		s->link->answer_ms = clock_mono_ms();
+		note_up(s->link, nng_msg_get_pipe(msg)); /* may come before on_pipe() says so */
 	} else {
 		if (s->state == SLOT_SENDING)
 			nng_msg_free(msg); /* a failed send gives its message back */

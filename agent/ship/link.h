@@ -23,7 +23,7 @@ enum link_event_kind {
 	LINK_NOTHING, /* the time is over, or link_wake() was called */
 	LINK_UP,      /* connected */
 	LINK_DOWN,    /* the connection is gone; requests stay in their slots */
-	LINK_REPLY,   /* to the request in slot, which is free now */
+	LINK_REPLY,   /* to the request in slot, which is free now; may come after its LINK_DOWN */
 	LINK_LOST,    /* the request in slot was given up without a reply; the slot is free now */
 };
 

@@ -246,8 +246,8 @@ static void reject(struct shipper *s, uint64_t seq, const char *reason)
 	finish(s, seq);
 }
 
-/* The agent's part of a batch: last wins where protobuf finds a field twice, so appending is
- * enough. */
+/* The agent's part of a batch goes before the rest: protobuf puts messages together that lie one
+ * after the other, and the fields of one are not in the other. */
 static void seal(struct shipper *s, const uint8_t *body, size_t size, uint64_t seq)
 {
 	struct state_spool spool;
@@ -261,8 +261,8 @@ static void seal(struct shipper *s, const uint8_t *body, size_t size, uint64_t s
 		.floor_seq = MIN(spool.floor_seq, seq),
 	};
 	buf_reset(&s->body);
-	buf_put(&s->body, body, size);
 	wire_put_batch(&s->body, &head);
+	buf_put(&s->body, body, size);
 }
 
 /* Send the next batch there is. False when there is none, or none may be sent now. */

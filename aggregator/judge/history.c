@@ -12,6 +12,9 @@
  *
  * rounded down. The growth is taken from the value that the codes tell, not from the exact one, so
  * that what one rounding leaves goes into the next bin and errors never add up.
+ *
+ * When in its bin the end was taken is not kept. It is told as the end of the bin: an age that is
+ * too low is a verdict that comes later, one that is too high would be a wrong one.
  */
 #define HISTORY_VERSION 1
 #define CODE_LINEAR 16
@@ -117,7 +120,7 @@ static bool passed(const struct history_level *l, unsigned level, int64_t offset
 	int64_t value = l->value;
 
 	if (offset >= value) { /* rounding: the codes tell a little less than was */
-		*ret_at_ms = bin * width_ms;
+		*ret_at_ms = (bin + 1) * width_ms;
 		return true;
 	}
 	for (unsigned i = 0; i < l->count; i++, bin--) {
@@ -126,12 +129,12 @@ static bool passed(const struct history_level *l, unsigned level, int64_t offset
 		if (value - growth <= offset) {
 			double part = (double)(offset + 1 - (value - growth)) / (double)growth;
 
-			*ret_at_ms = (bin - 1) * width_ms + (int64_t)(part * (double)width_ms);
+			*ret_at_ms = bin * width_ms + (int64_t)(part * (double)width_ms);
 			return true;
 		}
 		value -= growth;
 	}
-	*ret_at_ms = bin * width_ms;
+	*ret_at_ms = (bin + 1) * width_ms;
 	return false;
 }
 

@@ -105,7 +105,7 @@ int64_t judge_stall_after_ms(const struct commit_track *t, const struct rules *r
 {
 	int64_t least_ms = judge_stop_after_ms(t, r);
 
-	if (t->progress.count > 0 && !pace_known(&t->progress))
+	if (!pace_known(&t->progress))
 		least_ms = MAX(least_ms, (int64_t)STOP_UNKNOWN_MS);
 	return MAX(times_usual_ms(&t->progress, r), least_ms);
 }
@@ -289,7 +289,10 @@ static bool falling_behind(const struct facts *f, struct verdict *v, const struc
 	int64_t behind_ms = MIN(tr->behind_ms, f->waited_ms);
 	int64_t max_ms = f->rules->max_time_lag_ms;
 
-	if (tr->growing && !tr->falling && is_due(f, behind_ms, f->rules->warn_after_ms))
+	/* To raise it lag has to stand at its highest now; to keep it up it is enough not to fall.
+	 */
+	bool grows = tr->growing && !tr->falling && (tr->peaking || f->t->status == STATUS_WARN);
+	if (grows && is_due(f, behind_ms, f->rules->warn_after_ms))
 		return decide_timed(v, STATUS_WARN, REASON_FALLING_BEHIND, behind_ms,
 				    f->rules->warn_after_ms);
 	if (max_ms > 0 && f->waited_ms > max_ms && !is_back_within_bound(f, tr))

@@ -1,58 +1,86 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/judge/pace.h"
 
-#define FORGET_MS (3600 * 1000)
-#define FORGET_TIMES 10 /* an interval is kept for at least so many times its own length */
-#define COUNT_MANY 60
-#define COUNT_STOP 1000
+#include <string.h>
 
-/* The slot that the new interval may take; TRACK_PACES: none. */
-static size_t slot_for(const struct track_pace *p, uint32_t interval_ms, int64_t at_ms)
+#define PERIOD_MS (3600 * 1000)
+#define PERIOD_TIMES 10 /* a period is at least so many times the longest interval in it */
+#define COUNT_STOP 1000
+#define ALARMED (UINT32_C(1) << 31)
+
+/* Quick events in a row are one piece of evidence while the pace is not known. */
+#define APART_S 8
+
+/* Each twentieth interval may be longer than the usual one; only the first two such are kept. */
+#define COUNT_A_SHARE 20
+
+static uint32_t length_ms(uint32_t entry)
+{
+	return entry & ~ALARMED;
+}
+
+static void insert(uint32_t list[static TRACK_PACES], uint32_t entry)
 {
 	for (size_t i = 0; i < TRACK_PACES; i++) {
-		int64_t keep_ms = MAX((int64_t)p->longest_ms[i] * FORGET_TIMES, (int64_t)FORGET_MS);
+		uint32_t other = list[i];
 
-		if (p->seen_s[i] == 0 || at_ms - (int64_t)p->seen_s[i] * 1000 > keep_ms)
-			return i;
+		if (length_ms(entry) <= length_ms(other))
+			continue;
+		list[i] = entry;
+		entry = other;
 	}
-	return interval_ms > p->longest_ms[TRACK_PACES - 1] ? TRACK_PACES - 1 : TRACK_PACES;
 }
 
-static void swap(struct track_pace *p, size_t a, size_t b)
+/* The longest of this period become those of the one before. */
+static void turn(struct track_pace *p, int64_t at_ms)
 {
-	uint32_t ms = p->longest_ms[a];
-	uint32_t s = p->seen_s[a];
-
-	p->longest_ms[a] = p->longest_ms[b];
-	p->seen_s[a] = p->seen_s[b];
-	p->longest_ms[b] = ms;
-	p->seen_s[b] = s;
+	memcpy(p->earlier_ms, p->longest_ms, sizeof(p->earlier_ms));
+	memset(p->longest_ms, 0, sizeof(p->longest_ms));
+	p->earlier_count = p->count;
+	p->count = 0;
+	p->since_s = (uint32_t)(at_ms / 1000);
 }
 
-void pace_add(struct track_pace *p, int64_t interval_ms, int64_t at_ms)
+void pace_add(struct track_pace *p, int64_t interval_ms, int64_t at_ms, bool alarmed)
 {
-	uint32_t ms = (uint32_t)MIN(MAX(interval_ms, (int64_t)0), (int64_t)UINT32_MAX);
-	size_t i = slot_for(p, ms, at_ms);
+	uint32_t ms = (uint32_t)MIN(MAX(interval_ms, (int64_t)0), (int64_t)(ALARMED - 1));
+	int64_t period_ms =
+		MAX((int64_t)length_ms(p->longest_ms[0]) * PERIOD_TIMES, (int64_t)PERIOD_MS);
 
-	p->count = MIN(p->count + 1, (uint32_t)COUNT_STOP);
-	if (i == TRACK_PACES)
-		return;
-	p->longest_ms[i] = ms;
-	p->seen_s[i] = (uint32_t)(at_ms / 1000);
-	for (; i > 0 && p->longest_ms[i] > p->longest_ms[i - 1]; i--)
-		swap(p, i, i - 1);
-	for (; i + 1 < TRACK_PACES && p->longest_ms[i] < p->longest_ms[i + 1]; i++)
-		swap(p, i, i + 1);
+	if (p->since_s == 0)
+		p->since_s = (uint32_t)(at_ms / 1000);
+	if (at_ms - (int64_t)p->since_s * 1000 > period_ms)
+		turn(p, at_ms);
+	insert(p->longest_ms, alarmed ? ms | ALARMED : ms);
+	if (!pace_known(p)) {
+		if (p->count > 0 && at_ms / 1000 - (int64_t)p->since_s < APART_S)
+			return;
+		p->since_s = (uint32_t)(at_ms / 1000);
+	}
+	p->count = (uint16_t)MIN(p->count + 1, COUNT_STOP);
+}
+
+uint32_t pace_count(const struct track_pace *p)
+{
+	return (uint32_t)p->count + p->earlier_count;
 }
 
 bool pace_known(const struct track_pace *p)
 {
-	return p->count >= PACE_KNOWN;
+	return pace_count(p) >= PACE_KNOWN;
 }
 
 int64_t pace_usual_ms(const struct track_pace *p)
 {
+	uint32_t all[TRACK_PACES];
+	uint32_t skip = MIN((pace_count(p) - 1) / COUNT_A_SHARE, (uint32_t)TRACK_PACES - 1);
+
+	memcpy(all, p->longest_ms, sizeof(all));
+	for (size_t i = 0; i < TRACK_PACES; i++)
+		insert(all, p->earlier_ms[i]);
 	if (!pace_known(p))
-		return p->longest_ms[0];
-	return p->longest_ms[p->count < COUNT_MANY ? 1 : 2];
+		return length_ms(all[0]);
+	if (skip == 0 && (all[0] & ALARMED) != 0)
+		skip = 1;
+	return length_ms(all[skip]);
 }

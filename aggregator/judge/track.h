@@ -119,11 +119,13 @@ enum track_subscription {
 	TRACK_SUBSCRIPTION_YES,
 };
 
-/* The longest intervals of late, from which the usual pace is told. */
+/* The longest intervals of late, from which the usual pace is told; see pace.h. */
 struct track_pace {
-	uint32_t longest_ms[TRACK_PACES]; /* falling */
-	uint32_t seen_s[TRACK_PACES];     /* when each was seen */
-	uint32_t count;                   /* intervals learned from, stops at 1000 */
+	uint32_t longest_ms[TRACK_PACES]; /* falling; top bit: an alarm was up when it ended */
+	uint32_t earlier_ms[TRACK_PACES]; /* the same of the period before */
+	uint32_t since_s;                 /* begin of the period, or last counted while few are */
+	uint16_t count;                   /* intervals in the period; stops at 1000 */
+	uint16_t earlier_count;
 };
 
 enum track_probe {
@@ -181,7 +183,7 @@ struct commit_track {
 	struct window offsets;
 };
 
-_Static_assert(sizeof(struct commit_track) == 440, "stored: no padding");
+_Static_assert(sizeof(struct commit_track) == 448, "stored: no padding");
 
 /* bits of commit_track.flags */
 #define TRACK_WAITED (1u << 0)   /* messages waited when last compared */

@@ -132,7 +132,8 @@ static void learn(const struct pass *p, struct track_pace *pace, int64_t since_m
 
 	if (since_ms == 0 || (p->group != NULL && p->group->members_lost_ms > since_ms))
 		return;
-	if (!has_flag(t, TRACK_WAITED) && (p->log == NULL || p->log->end <= t->before_offset))
+	bool came = p->log != NULL && t->before_offset >= 0 && p->log->end > t->before_offset;
+	if (!has_flag(t, TRACK_WAITED) && !came)
 		return;
 	/* Nothing waited at the pass before: whatever came since was read within one interval. */
 	int64_t from_ms = has_flag(t, TRACK_WAITED) ? MAX(since_ms, t->oldest_ms) : t->arrival_ms;
@@ -142,7 +143,8 @@ static void learn(const struct pass *p, struct track_pace *pace, int64_t since_m
 	 * is for how long a pass has seen none, and that is what a pause is compared with. */
 	if (seen_at_ms == c->before_ms)
 		to_ms = MIN(to_ms, c->before_ms);
-	pace_add(pace, track_seen_ms(c, p->log, from_ms, MAX(to_ms, from_ms)), p->at_ms);
+	pace_add(pace, track_seen_ms(c, p->log, from_ms, MAX(to_ms, from_ms)), p->at_ms,
+		 t->status > STATUS_ERR);
 }
 
 /* The log is another one: what is remembered of the old does not count in it. */
@@ -236,7 +238,8 @@ static void join_commit(const struct pass *p)
 		begin_anew(p);
 		t->generation = p->log->generation;
 	}
-	learn(p, &t->commits, t->before_arrival_ms, t->joined_at_ms);
+	int64_t since_ms = t->before_offset < 0 ? t->owned_since_ms : t->before_arrival_ms;
+	learn(p, &t->commits, since_ms, t->joined_at_ms);
 	if (t->offset != t->before_offset)
 		join_move(p);
 	set_flag(t, TRACK_ABANDONED, false);

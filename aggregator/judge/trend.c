@@ -8,9 +8,11 @@
 
 #define SPAN_MIN_MS (90 * 1000)
 #define PASSES_MIN 6
-#define POINTS_MIN 6
+#define POINTS_MIN 5
 #define QUARTER_MIN 6
 #define GROWTH_NOISES 2
+#define PEAK_NOISES 2
+#define PEAK_SHARE 0.01
 #define RUN_MIN 2
 #define RUN_NOISES 4
 #define RATE_POINTS 4 /* rates are taken over the last quarter, and so many points at least */
@@ -145,6 +147,16 @@ static bool is_growing(const struct series *s, double scatter)
 	return s->at_least || median(s->behind_ms, third) > median(s->behind_ms + oldest, third);
 }
 
+static bool is_peaking(const struct series *s, double scatter)
+{
+	double peak = 0;
+
+	for (size_t i = 0; i < s->count; i++)
+		peak = MAX(peak, s->lag[i]);
+	return s->lag[0] > s->lag[2] &&
+	       s->lag[0] + MAX(PEAK_NOISES * scatter, peak * PEAK_SHARE) >= peak;
+}
+
 /* The newer half of the last quarter lies below its older half. */
 static bool falls_in_quarter(const struct series *s)
 {
@@ -220,6 +232,7 @@ void trend_of(const struct commit_track *t, const struct log_track *log,
 		return;
 	double scatter = noise(&s);
 	ret_t->growing = is_growing(&s, scatter);
+	ret_t->peaking = is_peaking(&s, scatter);
 	ret_t->falling =
 		falls_in_quarter(&s) || falls_now(&s, scatter) || drains_burst(&s, near_ms);
 }

@@ -132,14 +132,16 @@ static bool is_crowded(const struct window *w, int64_t at_ms, int64_t gap_ms)
 {
 	struct window_cursor c = window_newest(w);
 
-	return window_older(&c) && at_ms - c.point.at_ms <= gap_ms;
+	return window_older(&c) && (int64_t)difference(at_ms, c.point.at_ms) <= gap_ms;
 }
 
 void window_add(struct window *w, int64_t at_ms, int64_t value, int64_t gap_ms)
 {
 	if (w->at_ms != 0 && (at_ms <= w->at_ms || value == w->value))
 		return;
-	if (w->at_ms != 0) {
+	if (w->at_ms == 0) {
+		window_clear(w);
+	} else {
 		if (is_crowded(w, at_ms, gap_ms))
 			drop_newest(w);
 		push(w, at_ms, value);
@@ -147,7 +149,7 @@ void window_add(struct window *w, int64_t at_ms, int64_t value, int64_t gap_ms)
 	w->at_ms = at_ms;
 	w->value = value;
 	w->count++;
-	memset(w->bytes + w->used, 0, WINDOW_BYTES - (size_t)w->used);
+	memset(w->bytes + w->used, 0, WINDOW_BYTES - size_used(w));
 }
 
 void window_clear(struct window *w)
@@ -169,13 +171,15 @@ bool window_value_at(const struct window *w, int64_t at_ms, int64_t *ret_value)
 int64_t window_between(struct window_point before, struct window_point after, int64_t base,
 		       int64_t gap_ms, int64_t step_ms)
 {
-	int64_t width_ms = after.at_ms - before.at_ms;
+	int64_t width_ms = (int64_t)difference(after.at_ms, before.at_ms);
 	double part = ((double)base + 1 - (double)before.value) /
 		      ((double)after.value - (double)before.value);
 
 	if (width_ms > gap_ms)
 		width_ms = MIN(width_ms, step_ms);
-	return after.at_ms - (int64_t)((1 - part) * (double)width_ms);
+	if (width_ms <= 0 || !(part >= 0 && part <= 1))
+		return after.at_ms;
+	return (int64_t)difference(after.at_ms, (int64_t)((1 - part) * (double)width_ms));
 }
 
 bool window_passed(const struct window *w, int64_t base, int64_t gap_ms, int64_t step_ms,

@@ -252,6 +252,7 @@ static enum MHD_Result look_at_headers(const struct http *h, struct MHD_Connecti
 	return MHD_YES;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are the library's. */
 static enum MHD_Result on_call(void *arg, struct MHD_Connection *connection, const char *url,
 			       const char *method, const char *version, const char *data,
 			       size_t *size, void **state)

@@ -61,28 +61,34 @@ static const struct route ROUTES[] = {
 	{METHOD_GET, "/metrics", metrics_scrape},
 };
 
+static int fill_in(struct server *s)
+{
+	s->cache = cache_new(CACHE_BYTES);
+	s->metrics = metrics_new();
+	if (s->cache == NULL || s->metrics == NULL)
+		return -ENOMEM;
+	if (s->config.host[0] != '\0')
+		return ERR_OK;
+	s->config.host = s->host;
+	return gethostname(s->host, sizeof(s->host) - 1) == 0 ? ERR_OK : -errno;
+}
+
 int server_new(const struct server_config *config, const struct server_calls *calls,
 	       struct board *board, struct server **ret_s)
 {
-	CLEANUP(server_free) struct server *s = calloc(1, sizeof(*s));
+	struct server *s = calloc(1, sizeof(*s));
 
 	if (s == NULL)
 		return -ENOMEM;
 	s->config = *config;
 	s->calls = *calls;
 	s->board = board;
-	s->cache = cache_new(CACHE_BYTES);
-	s->metrics = metrics_new();
-	if (s->cache == NULL || s->metrics == NULL)
-		return -ENOMEM;
-	if (s->config.host[0] == '\0') {
-		if (gethostname(s->host, sizeof(s->host) - 1) != 0)
-			return -errno;
-		s->config.host = s->host;
-	}
-	*ret_s = s;
-	s = NULL;
-	return ERR_OK;
+	int err = fill_in(s);
+	if (err == ERR_OK)
+		*ret_s = s;
+	else
+		server_free(&s);
+	return err;
 }
 
 void server_free(struct server **s)

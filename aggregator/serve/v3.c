@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/serve/v3.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,9 +78,12 @@ void v3_servers(struct json *j, const struct view *v)
 
 const char *v3_unescape_again(const char *name, char copy[static REQUEST_TARGET_MAX + 1])
 {
+	size_t size = strlen(name) + 1;
+
 	if (strchr(name, '%') == NULL)
 		return NULL;
-	strcpy(copy, name); /* a part of a target fits */
+	assert(size <= REQUEST_TARGET_MAX + 1); /* a part of a target, or of one unescaped */
+	memcpy(copy, name, size);
 	return route_unescape(copy) == ERR_OK ? copy : NULL;
 }
 

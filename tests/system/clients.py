@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real Kafka clients, in the few gestures the tests need."""
 
+import functools
 import time
 import uuid
 
@@ -12,7 +13,9 @@ def unique(prefix):
     return "%s-%s" % (prefix, uuid.uuid4().hex[:8])
 
 
+@functools.lru_cache(maxsize=None)
 def admin(bootstrap):
+    """One client a broker, kept: the answers of a client that is no more never come."""
     return AdminClient({"bootstrap.servers": bootstrap})
 
 

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * bench_serve - serves a made-up cluster of 1000 groups of 100 partitions, to be measured with wrk,
+ * and says how long it takes to render its metrics. Usage: bench_serve [seconds [port]]
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "aggregator/serve/http.h"
+#include "common/clock.h"
+#include "common/err.h"
+
+#define GROUPS 1000
+#define PARTITIONS 100
+
+static int forget(void *arg, uint32_t cluster_id, uint32_t group_id)
+{
+	(void)arg;
+	(void)cluster_id;
+	(void)group_id;
+	return ERR_OK;
+}
+
+static int forget_topic(void *arg, uint32_t cluster_id, uint32_t group_id, const char *topic)
+{
+	(void)topic;
+	return forget(arg, cluster_id, group_id);
+}
+
+static int offsets(void *arg, const struct view *v, const struct view_group *g, uint32_t max_points,
+		   server_emit *emit, void *emit_arg)
+{
+	(void)arg;
+	(void)v;
+	(void)max_points;
+	for (size_t i = 0; i < g->partition_count; i++)
+		emit(emit_arg, &g->partitions[i], &g->partitions[i].end, 1);
+	return ERR_OK;
+}
+
+static const char *group_name(struct view *v, int number)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "billing-service-%05d", number);
+	return view_strdup(v, name);
+}
+
+static struct view_partition partition(const char *topic, int32_t number, int64_t now_ms)
+{
+	const struct view_offset end = {1000000 + number, now_ms - 2000, now_ms, 10 + number};
+
+	return (struct view_partition){.topic = topic,
+				       .partition = number,
+				       .status = number % 50 == 7 ? STATUS_STOP : STATUS_OK,
+				       .counted = true,
+				       .complete = 1,
+				       .committed = end.offset,
+				       .log_end = end.offset + end.lag,
+				       .lag = end.lag,
+				       .has_offsets = true,
+				       .start = {end.offset - 5000, now_ms - 60000, now_ms, 12},
+				       .end = end,
+				       .owner = "/10.20.30.40",
+				       .client_id = "consumer-orders-1"};
+}
+
+static struct view *made_up(int64_t now_ms)
+{
+	struct view *v = view_new();
+	struct view_group *g = view_alloc(v, GROUPS * sizeof(*g));
+	struct view_topic *t = view_alloc(v, sizeof(*t));
+	int64_t *ends = view_alloc(v, PARTITIONS * sizeof(*ends));
+
+	for (int i = 0; i < GROUPS; i++) {
+		struct view_partition *p = view_alloc(v, PARTITIONS * sizeof(*p));
+
+		for (int k = 0; k < PARTITIONS; k++)
+			p[k] = partition("orders-events", k, now_ms);
+		g[i] = (struct view_group){.name = group_name(v, i),
+					   .id = (uint32_t)i + 1,
+					   .status = STATUS_ERR,
+					   .complete = 1,
+					   .total_lag = 5950,
+					   .time_lag_ms = 2500,
+					   .partitions = p,
+					   .partition_count = PARTITIONS,
+					   .max_lag = PARTITIONS - 1};
+	}
+	*t = (struct view_topic){.name = "orders-events",
+				 .ends = ends,
+				 .starts = ends,
+				 .partition_count = PARTITIONS};
+	v->cluster = "local";
+	v->environment = "PROD";
+	v->cluster_id = 1;
+	v->servers = "k1:9092,k2:9092";
+	v->interval_ms = 10000;
+	v->groups = g;
+	v->group_count = GROUPS;
+	v->topics = t;
+	v->topic_count = 1;
+	return v;
+}
+
+static void time_metrics(struct server *s, const char *what)
+{
+	struct request rq = {.method = METHOD_GET, .target = "/metrics", .body = ""};
+	struct response rs;
+	int64_t since = clock_mono_us();
+
+	server_handle(s, &rq, &rs);
+	printf("/metrics %s: %.2f ms, %.1f MiB\n", what, (double)(clock_mono_us() - since) / 1e3,
+	       (double)(rs.body.size + (rs.shared != NULL ? rs.shared->size : 0)) / 1048576);
+	response_free(&rs);
+}
+
+int main(int argc, char **argv)
+{
+	const struct server_calls calls = {NULL, forget, forget_topic, offsets};
+	const struct server_config config = {
+		.listen = "", .allow_origin = "", .host = "", .intervals = 10};
+	char listen[32];
+	struct server *s = NULL;
+	struct http *h = NULL;
+	struct board *b = board_new();
+
+	snprintf(listen, sizeof(listen), "127.0.0.1:%s", argc > 2 ? argv[2] : "18080");
+	const struct http_options options = {.listen = listen,
+					     .connections = 480,
+					     .connections_per_address = 480,
+					     .idle_timeout_s = 15};
+	if (b == NULL || server_new(&config, &calls, b, &s) != ERR_OK)
+		return 1;
+	board_publish(b, made_up(clock_wall_ms()));
+	time_metrics(s, "rendered");
+	time_metrics(s, "again");
+	int err = http_start(&options, s, &h);
+	if (err != ERR_OK) {
+		fprintf(stderr, "%s: %s\n", listen, err_str(err));
+		return 1;
+	}
+	printf("http://%s/v3/kafka/local/consumer/billing-service-00007/lag\n", listen);
+	fflush(stdout);
+	sleep(argc > 1 ? (unsigned)atoi(argv[1]) : 60);
+	http_stop(&h);
+	server_free(&s);
+	board_free(&b);
+	return 0;
+}

@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+#include <time.h>
+
+#include "agent/ship/link.h"
+#include "agent/ship/shipper.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "proto/frame.h"
+#include "proto/wire.h"
+#include "temp.h"
+
+#define APPLIED_MAX 1000
+
+/*
+ * In place of link.c: a connection to an aggregator that lives in this file. It answers in the
+ * order the test has set, and keeps account of what it was sent.
+ */
+struct link {
+	pthread_mutex_t lock;
+	bool busy[LINK_SLOTS];
+	uint8_t *request[LINK_SLOTS];
+	size_t size[LINK_SLOTS];
+	bool woken;
+};
+
+static struct {
+	bool up, told_up;
+	bool hello_seen;
+	enum wire_code hello_code;
+	uint64_t applied; /* answered in a welcome */
+	uint32_t credit;
+	int retries;     /* batches to be answered RETRY first */
+	uint64_t reject; /* this number is rejected */
+	bool newest_first;
+	bool silent; /* answers nothing */
+
+	struct wire_hello last_hello;
+	uint64_t hello_epoch;
+	unsigned int hellos;
+	unsigned int flying_max;
+	unsigned int duplicates;
+	uint64_t last_epoch;
+	int got[APPLIED_MAX]; /* how often each number came and was taken */
+	uint64_t count;       /* numbers taken */
+	struct arena arena;
+	struct buf reply;
+} peer;
+
+static pthread_mutex_t peer_lock = PTHREAD_MUTEX_INITIALIZER;
+
+int link_open(const char *url, struct link_times times, struct link **ret_link)
+{
+	(void)times;
+	if (strncmp(url, "tcp://", 6) != 0)
+		return ERR_CONFIG;
+	*ret_link = calloc(1, sizeof(**ret_link));
+	return ERR_OK;
+}
+
+int link_send(struct link *l, unsigned int slot, const void *msg, size_t size)
+{
+	unsigned int flying = 0;
+
+	assert_false(l->busy[slot]);
+	l->busy[slot] = true;
+	l->request[slot] = malloc(size);
+	memcpy(l->request[slot], msg, size);
+	l->size[slot] = size;
+	for (size_t i = 0; i < LINK_SLOTS; i++)
+		flying += l->busy[i];
+	peer.flying_max = MAX(peer.flying_max, flying);
+	return ERR_OK;
+}
+
+static void answer_hello(const struct frame *f)
+{
+	struct wire_hello h;
+
+	assert_int_equal(wire_get_hello(f->body, f->size, &peer.arena, &h), ERR_OK);
+	peer.hellos++;
+	peer.hello_epoch = h.epoch;
+	peer.last_hello = h;
+	struct wire_welcome w = {.code = peer.hello_code,
+				 .reason = "because",
+				 .version = 1,
+				 .features = WIRE_FEATURES,
+				 .session = 1,
+				 .applied_seq = peer.applied,
+				 .max_batch_bytes = WIRE_BODY_MAX,
+				 .credit = peer.credit};
+	peer.hello_seen = peer.hello_code == WIRE_OK;
+	CLEANUP(buf_free) struct buf body = {0};
+	wire_put_welcome(&body, &w);
+	frame_put(&peer.reply, FRAME_WELCOME, body.data, body.size, false);
+}
+
+static enum wire_code judge(const struct wire_batch *b)
+{
+	if (!peer.hello_seen)
+		return WIRE_NEED_HELLO;
+	if (peer.retries > 0) {
+		peer.retries--;
+		return WIRE_RETRY;
+	}
+	if (b->seq == peer.reject)
+		return WIRE_REJECTED;
+	peer.last_epoch = b->epoch;
+	peer.duplicates += peer.got[b->seq] > 0;
+	peer.count += peer.got[b->seq] == 0;
+	return peer.got[b->seq]++ > 0 ? WIRE_DUPLICATE : WIRE_OK;
+}
+
+static void answer_batch(const struct frame *f)
+{
+	struct wire_batch b;
+
+	assert_int_equal(wire_get_batch(f->body, f->size, &peer.arena, &b), ERR_OK);
+	assert_string_equal(b.agent, "agent-1");
+	assert_string_equal(b.cluster, "Seoul-1");
+	assert_int_equal(b.instance, 99);
+	assert_true(b.seq > 0 && b.seq < APPLIED_MAX);
+	assert_true(b.floor_seq <= b.seq);
+	struct wire_ack a = {.code = judge(&b), .seq = b.seq, .retry_ms = 5, .reason = ""};
+	CLEANUP(buf_free) struct buf body = {0};
+	wire_put_ack(&body, &a);
+	frame_put(&peer.reply, FRAME_ACK, body.data, body.size, false);
+}
+
+static void answer(struct link *l, unsigned int slot, struct link_event *ret_event)
+{
+	struct frame f;
+
+	arena_reset(&peer.arena);
+	buf_reset(&peer.reply);
+	assert_int_equal(frame_get(l->request[slot], l->size[slot], WIRE_BODY_MAX, &peer.arena, &f),
+			 ERR_OK);
+	if (f.type == FRAME_HELLO)
+		answer_hello(&f);
+	else
+		answer_batch(&f);
+	free(l->request[slot]);
+	l->busy[slot] = false;
+	*ret_event = (struct link_event){.kind = LINK_REPLY,
+					 .slot = slot,
+					 .data = (const uint8_t *)peer.reply.data,
+					 .size = peer.reply.size};
+}
+
+static bool next_event(struct link *l, struct link_event *ret_event)
+{
+	if (peer.up != peer.told_up) {
+		peer.told_up = peer.up;
+		peer.hello_seen = false;
+		ret_event->kind = peer.up ? LINK_UP : LINK_DOWN;
+		return true;
+	}
+	for (unsigned int i = 0; i < LINK_SLOTS && peer.up && !peer.silent; i++) {
+		unsigned int slot = peer.newest_first ? LINK_SLOTS - 1 - i : i;
+		if (l->busy[slot]) {
+			answer(l, slot, ret_event);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void nap(void)
+{
+	struct timespec t = {.tv_nsec = 1000000};
+	nanosleep(&t, NULL);
+}
+
+void link_wait(struct link *l, int timeout_ms, struct link_event *ret_event)
+{
+	int64_t until = clock_mono_ms() + timeout_ms;
+
+	*ret_event = (struct link_event){.kind = LINK_NOTHING};
+	do {
+		pthread_mutex_lock(&peer_lock);
+		bool got = next_event(l, ret_event);
+		pthread_mutex_unlock(&peer_lock);
+		pthread_mutex_lock(&l->lock);
+		bool woken = l->woken;
+		l->woken = false;
+		pthread_mutex_unlock(&l->lock);
+		if (got || woken)
+			return;
+		nap();
+	} while (clock_mono_ms() < until);
+}
+
+void link_wake(struct link *l)
+{
+	pthread_mutex_lock(&l->lock);
+	l->woken = true;
+	pthread_mutex_unlock(&l->lock);
+}
+
+void link_close(struct link *l)
+{
+	if (l == NULL)
+		return;
+	for (size_t i = 0; i < LINK_SLOTS; i++) {
+		if (l->busy[i])
+			free(l->request[i]);
+	}
+	free(l);
+}
+
+/* --- the tests --- */
+
+static const char *const TARGETS[] = {"tcp://one:1"};
+static const char *const CLUSTERS[] = {"Seoul-1"};
+
+struct fixture {
+	struct temp temp;
+	struct state *st;
+	struct shipper *shipper;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	struct state_options options = {.spool_bytes = 16 << 20,
+					.spool_age_ms = 3600000,
+					.targets = TARGETS,
+					.target_count = 1};
+	char why[512];
+
+	log_set_level(LOG_LEVEL_ERROR);
+	f->temp = temp_make();
+	assert_int_equal(state_open(f->temp.dir, &options, why, &f->st), ERR_OK);
+	memset(&peer, 0, sizeof(peer));
+	peer.up = true;
+	peer.hello_code = WIRE_OK;
+	peer.credit = 4;
+	arena_init(&peer.arena, WIRE_ARENA_BYTES);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	shipper_ask_stop(f->shipper, 0);
+	assert_true(shipper_join(&f->shipper, 5000));
+	state_close(&f->st);
+	temp_remove(&f->temp);
+	arena_free(&peer.arena);
+	buf_free(&peer.reply);
+	free(f);
+	return 0;
+}
+
+static void start(struct fixture *f)
+{
+	struct shipper_options options = {.agent = "agent-1",
+					  .address = "tcp://one:1",
+					  .clusters = CLUSTERS,
+					  .cluster_count = 1,
+					  .instance = 99};
+
+	assert_int_equal(shipper_start(&options, f->st, &f->shipper), ERR_OK);
+}
+
+static void append(struct fixture *f, int count)
+{
+	CLEANUP(buf_free) struct buf body = {0};
+	struct wire_batch b = {.cluster = "Seoul-1", .pass = 1, .pass_at_ms = 1};
+
+	wire_put_batch(&body, &b);
+	for (int i = 0; i < count; i++) {
+		struct state_txn t = state_begin(f->st);
+		state_append(&t, body.data, body.size);
+		assert_int_equal(state_commit(&t), ERR_OK);
+	}
+}
+
+/* Wait for this many numbers to be taken; false after two seconds. */
+static bool wait_for(uint64_t count)
+{
+	for (int i = 0; i < 2000; i++) {
+		pthread_mutex_lock(&peer_lock);
+		bool there = peer.count >= count;
+		pthread_mutex_unlock(&peer_lock);
+		if (there)
+			return true;
+		nap();
+	}
+	return false;
+}
+
+static bool wait_for_cursor(struct fixture *f, uint64_t seq)
+{
+	for (int i = 0; i < 2000 && state_cursor(f->st, 0) < seq; i++)
+		nap();
+	return state_cursor(f->st, 0) == seq;
+}
+
+static void set_up(bool up)
+{
+	pthread_mutex_lock(&peer_lock);
+	peer.up = up;
+	pthread_mutex_unlock(&peer_lock);
+}
+
+static void everything_arrives_once_and_leaves_the_spool(void **state)
+{
+	struct fixture *f = *state;
+	struct state_spool s;
+
+	append(f, 50);
+	start(f);
+	assert_true(wait_for(50));
+	append(f, 10);
+	assert_true(wait_for(60));
+	assert_true(wait_for_cursor(f, 60));
+	assert_int_equal(peer.duplicates, 0);
+	assert_int_equal(peer.hellos, 1);
+	assert_true(peer.flying_max <= 4);
+	state_spool(f->st, &s);
+	assert_int_equal(s.floor_seq, 61);
+	assert_int_equal(peer.hello_epoch, s.epoch);
+	assert_int_equal(peer.last_epoch, s.epoch);
+}
+
+static void answers_may_overtake_each_other(void **state)
+{
+	struct fixture *f = *state;
+
+	peer.newest_first = true;
+	peer.credit = 32;
+	append(f, 200);
+	start(f);
+	assert_true(wait_for(200));
+	assert_true(wait_for_cursor(f, 200));
+	assert_true(peer.flying_max <= LINK_SLOTS);
+}
+
+static void not_now_is_sent_again(void **state)
+{
+	struct fixture *f = *state;
+
+	peer.retries = 5;
+	append(f, 20);
+	start(f);
+	assert_true(wait_for(20));
+	assert_true(wait_for_cursor(f, 20));
+	assert_int_equal(peer.duplicates, 0);
+}
+
+static void a_rejected_batch_is_passed_over_and_breaks_the_stream(void **state)
+{
+	struct fixture *f = *state;
+	struct state_spool s;
+
+	state_spool(f->st, &s);
+	uint64_t breaks = s.breaks;
+	peer.reject = 7;
+	log_set_level((enum log_level)(LOG_LEVEL_ERROR + 1));
+	append(f, 20);
+	start(f);
+	assert_true(wait_for(19));
+	assert_true(wait_for_cursor(f, 20));
+	assert_int_equal(peer.got[7], 0);
+	state_spool(f->st, &s);
+	assert_true(s.breaks > breaks);
+}
+
+static void a_new_connection_is_greeted_and_nothing_is_lost(void **state)
+{
+	struct fixture *f = *state;
+
+	append(f, 100);
+	start(f);
+	for (int i = 0; i < 5; i++) {
+		set_up(false);
+		append(f, 5);
+		nap();
+		set_up(true);
+		nap();
+	}
+	assert_true(wait_for(125));
+	assert_true(wait_for_cursor(f, 125));
+	assert_true(peer.hellos >= 2);
+}
+
+static void what_was_acknowledged_before_a_restart_is_not_sent_again(void **state)
+{
+	struct fixture *f = *state;
+
+	append(f, 30);
+	peer.applied = 20; /* the aggregator says where it stands */
+	start(f);
+	assert_true(wait_for(10));
+	assert_true(wait_for_cursor(f, 30));
+	assert_int_equal(peer.got[20], 0);
+	assert_int_equal(peer.got[21], 1);
+}
+
+static void an_aggregator_that_lacks_what_is_no_more_gets_a_full_pass(void **state)
+{
+	struct fixture *f = *state;
+	struct state_spool s;
+
+	append(f, 10);
+	state_spool(f->st, &s);
+	state_acked(f->st, 0, s.epoch, 8);
+	uint64_t breaks = s.breaks;
+	start(f);
+	assert_true(wait_for(2));
+	state_spool(f->st, &s);
+	assert_true(s.breaks > breaks);
+	assert_int_equal(peer.got[9], 1);
+	assert_int_equal(peer.got[8], 0);
+}
+
+static void numbers_used_by_somebody_else_begin_a_new_epoch(void **state)
+{
+	struct fixture *f = *state;
+	struct state_spool s;
+
+	append(f, 5);
+	state_spool(f->st, &s);
+	uint64_t epoch = s.epoch;
+	peer.applied = 6;
+	start(f);
+	for (int i = 0; i < 2000 && s.epoch == epoch; i++) {
+		nap();
+		state_spool(f->st, &s);
+		pthread_mutex_lock(&peer_lock);
+		if (s.epoch != epoch)
+			peer.applied = 0;
+		pthread_mutex_unlock(&peer_lock);
+	}
+	assert_int_not_equal(s.epoch, epoch);
+	assert_true(wait_for(5));
+	assert_int_equal(peer.last_epoch, s.epoch);
+	assert_int_equal(peer.got[1], 1);
+}
+
+static void a_refused_agent_keeps_its_batches(void **state)
+{
+	struct fixture *f = *state;
+	struct state_spool s;
+
+	peer.hello_code = WIRE_REFUSED;
+	log_set_level((enum log_level)(LOG_LEVEL_ERROR + 1));
+	append(f, 5);
+	start(f);
+	for (int i = 0; i < 50; i++)
+		nap();
+	assert_int_equal(peer.hellos, 1);
+	assert_int_equal(peer.count, 0);
+	state_spool(f->st, &s);
+	assert_int_equal(s.floor_seq, 1);
+}
+
+static void at_the_end_what_is_there_is_delivered(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	append(f, 40);
+	for (int i = 0; i < 2000 && peer.hellos == 0; i++)
+		nap();
+	nap();
+	shipper_ask_stop(f->shipper, 2000);
+	assert_true(wait_for(40));
+}
+
+static void at_the_end_a_silent_aggregator_is_not_waited_for(void **state)
+{
+	struct fixture *f = *state;
+
+	peer.silent = true;
+	append(f, 40);
+	start(f);
+	int64_t begun = clock_mono_ms();
+	shipper_ask_stop(f->shipper, 100);
+	for (int i = 0; i < 300; i++)
+		nap();
+	assert_true(clock_mono_ms() - begun >= 300);
+}
+
+int main(void)
+{
+#define WITH_STATE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		WITH_STATE(everything_arrives_once_and_leaves_the_spool),
+		WITH_STATE(answers_may_overtake_each_other),
+		WITH_STATE(not_now_is_sent_again),
+		WITH_STATE(a_rejected_batch_is_passed_over_and_breaks_the_stream),
+		WITH_STATE(a_new_connection_is_greeted_and_nothing_is_lost),
+		WITH_STATE(what_was_acknowledged_before_a_restart_is_not_sent_again),
+		WITH_STATE(an_aggregator_that_lacks_what_is_no_more_gets_a_full_pass),
+		WITH_STATE(numbers_used_by_somebody_else_begin_a_new_epoch),
+		WITH_STATE(a_refused_agent_keeps_its_batches),
+		WITH_STATE(at_the_end_what_is_there_is_delivered),
+		WITH_STATE(at_the_end_a_silent_aggregator_is_not_waited_for),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/judge/window.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define T0 INT64_C(1700000000000)
+#define GAP_MS 25000
+
+static size_t count(const struct window *w)
+{
+	struct window_cursor c = window_newest(w);
+	size_t n = c.valid;
+
+	while (window_older(&c))
+		n++;
+	return n;
+}
+
+static void an_empty_window_has_no_points(void **state)
+{
+	struct window w = {0};
+	int64_t v = 0;
+
+	(void)state;
+	assert_false(window_newest(&w).valid);
+	assert_int_equal(count(&w), 0);
+	assert_false(window_value_at(&w, T0, &v));
+}
+
+static void points_come_back_newest_first(void **state)
+{
+	struct window w = {0};
+	static const int64_t VALUES[] = {5, 1000, 900, INT64_MAX, 0, 123456789};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(VALUES); i++)
+		window_add(&w, T0 + (int64_t)i * 30000, VALUES[i], GAP_MS);
+	struct window_cursor c = window_newest(&w);
+	for (size_t i = ARRAY_LEN(VALUES); i-- > 0; window_older(&c)) {
+		assert_true(c.valid);
+		assert_int_equal(c.point.value, VALUES[i]);
+		assert_int_equal(c.point.at_ms, T0 + (int64_t)i * 30000);
+	}
+	assert_false(c.valid);
+}
+
+static void what_did_not_change_is_no_point(void **state)
+{
+	struct window w = {0};
+
+	(void)state;
+	window_add(&w, T0, 7, GAP_MS);
+	struct window old = w;
+	window_add(&w, T0 + 60000, 7, GAP_MS);
+	window_add(&w, T0, 9, GAP_MS);
+	window_add(&w, T0 - 1, 9, GAP_MS);
+	assert_memory_equal(&old, &w, sizeof(w));
+}
+
+static void crowded_points_are_merged_and_the_newest_is_exact(void **state)
+{
+	struct window w = {0};
+
+	(void)state;
+	for (int i = 0; i <= 100; i++)
+		window_add(&w, T0 + i * 1000, i, GAP_MS);
+	assert_in_range(count(&w), 4, 6);
+	assert_int_equal(w.value, 100);
+	assert_int_equal(w.at_ms, T0 + 100000);
+}
+
+static void a_long_pause_is_never_merged_away(void **state)
+{
+	struct window w = {0};
+	int64_t v = 0;
+
+	(void)state;
+	window_add(&w, T0, 1, GAP_MS);
+	window_add(&w, T0 + 10000, 2, GAP_MS);
+	window_add(&w, T0 + 600000, 3, GAP_MS);
+	assert_true(window_value_at(&w, T0 + 599999, &v));
+	assert_int_equal(v, 2);
+}
+
+static void ten_minutes_of_a_busy_log_fit(void **state)
+{
+	struct window w = {0};
+
+	(void)state;
+	for (int i = 0; i < 600; i++)
+		window_add(&w, T0 + i * 10000, (int64_t)i * 50000, GAP_MS);
+	struct window_cursor c = window_newest(&w);
+	while (w.at_ms - c.point.at_ms < 540000 && window_older(&c))
+		;
+	assert_true(c.valid);
+	assert_true(w.used <= WINDOW_BYTES);
+}
+
+static void the_time_of_passing_is_interpolated_but_not_into_a_pause(void **state)
+{
+	struct window w = {0};
+	int64_t at_ms = 0;
+
+	(void)state;
+	window_add(&w, T0, 100, GAP_MS);
+	window_add(&w, T0 + 20000, 300, GAP_MS);
+	assert_true(window_passed(&w, 199, GAP_MS, 10000, &at_ms));
+	assert_int_equal(at_ms, T0 + 10000);
+	window_add(&w, T0 + 3620000, 400, GAP_MS);
+	assert_true(window_passed(&w, 300, GAP_MS, 10000, &at_ms));
+	assert_in_range(at_ms, T0 + 3610000, T0 + 3620000);
+	assert_false(window_passed(&w, 50, GAP_MS, 10000, &at_ms));
+	assert_int_equal(at_ms, T0);
+}
+
+static void only_the_last_rise_counts(void **state)
+{
+	struct window w = {0};
+	int64_t at_ms = 0;
+
+	(void)state;
+	window_add(&w, T0, 500, GAP_MS);
+	window_add(&w, T0 + 30000, 100, GAP_MS);
+	window_add(&w, T0 + 60000, 600, GAP_MS);
+	assert_true(window_passed(&w, 400, GAP_MS, 10000, &at_ms));
+	assert_true(at_ms > T0 + 30000);
+}
+
+/* Beside a plain list: every point that is left is one that was given, and none is out of order. */
+static void random_points_are_kept_exactly(void **state)
+{
+	unsigned seed = 4711;
+
+	(void)state;
+	print_message("seed %u\n", seed);
+	for (int round = 0; round < 200; round++) {
+		struct window w = {0};
+		int64_t at[300] = {0};
+		int64_t value[300] = {0};
+		int64_t t = T0;
+
+		for (int i = 0; i < 300; i++) {
+			t += 1 + rand_r(&seed) % 40000;
+			at[i] = t;
+			value[i] = ((int64_t)rand_r(&seed) << (rand_r(&seed) % 33)) - 1000;
+			window_add(&w, t, value[i], GAP_MS);
+		}
+		int i = 299;
+		for (struct window_cursor c = window_newest(&w); c.valid; window_older(&c)) {
+			while (i >= 0 && value[i] != c.point.value)
+				i--;
+			assert_true(i >= 0);
+			assert_in_range(at[i] - c.point.at_ms, 0, 10);
+		}
+	}
+}
+
+static void any_bytes_are_read_without_harm(void **state)
+{
+	unsigned seed = 99;
+	int64_t at_ms = 0;
+
+	(void)state;
+	for (int round = 0; round < 20000; round++) {
+		struct window w;
+		unsigned char *p = (unsigned char *)&w;
+
+		for (size_t i = 0; i < sizeof(w); i++)
+			p[i] = (unsigned char)rand_r(&seed);
+		assert_in_range(count(&w), 0, WINDOW_BYTES);
+		window_passed(&w, 5, GAP_MS, 10000, &at_ms);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_empty_window_has_no_points),
+		cmocka_unit_test(points_come_back_newest_first),
+		cmocka_unit_test(what_did_not_change_is_no_point),
+		cmocka_unit_test(crowded_points_are_merged_and_the_newest_is_exact),
+		cmocka_unit_test(a_long_pause_is_never_merged_away),
+		cmocka_unit_test(ten_minutes_of_a_busy_log_fit),
+		cmocka_unit_test(the_time_of_passing_is_interpolated_but_not_into_a_pause),
+		cmocka_unit_test(only_the_last_rise_counts),
+		cmocka_unit_test(random_points_are_kept_exactly),
+		cmocka_unit_test(any_bytes_are_read_without_harm),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
