@@ -110,6 +110,12 @@ static int print_config(const struct agent_config *cfg)
 	return out.err == ERR_OK && fflush(stdout) == 0 ? 0 : 1;
 }
 
+static int run_once(const struct agent_config *cfg)
+{
+	log_set_level(LOG_LEVEL_WARN); /* people wait for a table */
+	return once_run(cfg, stdout) == ERR_OK ? 0 : 1;
+}
+
 /* --- starting --- */
 
 static int open_state(struct agent *a)
@@ -175,8 +181,8 @@ static int start_collectors(struct agent *a)
 
 static int start(struct agent *a)
 {
-	a->collectors = calloc(a->cfg->clusters.count, sizeof(*a->collectors));
-	a->shippers = calloc(a->cfg->aggregators.count, sizeof(*a->shippers));
+	a->collectors = calloc(a->cfg->clusters.count, sizeof(struct collector *));
+	a->shippers = calloc(a->cfg->aggregators.count, sizeof(struct shipper *));
 	a->clusters = calloc(a->cfg->clusters.count, sizeof(*a->clusters));
 	if (a->collectors == NULL || a->shippers == NULL || a->clusters == NULL)
 		abort();
@@ -285,8 +291,6 @@ static int run(const struct agent_config *cfg)
 	struct agent a = {.cfg = cfg};
 	sigset_t set;
 
-	/* Passwords are in this process: no core dumps, no tracing by others of the same user. */
-	prctl(PR_SET_DUMPABLE, 0);
 	block_signals(&set);
 	options_log_apply(&cfg->log);
 	log_info("agent starts", "version=%s name=%s clusters=%zu aggregators=%zu", WARREN_VERSION,
@@ -315,6 +319,8 @@ int main(int argc, char **argv)
 		fputs(o.mode == MODE_HELP ? USAGE : "warren-agent " WARREN_VERSION "\n", stdout);
 		return 0;
 	}
+	/* Passwords are read now: no core dumps, no tracing by others of the same user. */
+	prctl(PR_SET_DUMPABLE, 0);
 	if (agent_config_load(o.config, &cfg, &errors) != ERR_OK) {
 		fputs(buf_str(&errors), stderr);
 		return 2;
@@ -324,7 +330,7 @@ int main(int argc, char **argv)
 	if (o.mode == MODE_PRINT)
 		rc = print_config(cfg);
 	else if (o.mode == MODE_ONCE)
-		rc = once_run(cfg, stdout) == ERR_OK ? 0 : 1;
+		rc = run_once(cfg);
 	else if (o.mode == MODE_RUN)
 		rc = run(cfg);
 	agent_config_free(&cfg);

@@ -2,8 +2,10 @@
 #include "aggregator/config.h"
 
 #include <arpa/inet.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "aggregator/judge/rules.h"
 #include "common/err.h"
 
 #define SECONDS ((int64_t)1000)
@@ -49,10 +51,25 @@ static void check_origin(struct conf_load *c, const struct tree_node *node, void
 	}
 }
 
+/* The keys of rules that the map gives, by name. */
+static uint32_t given_rules(const struct tree_node *map)
+{
+	uint32_t given = 0;
+
+	for (unsigned k = 0; k < RULES_KEYS; k++) {
+		const struct tree_node *node = tree_get(map, rules_key_str((enum rules_key)k));
+
+		if (node != NULL && !node->null)
+			given |= 1u << k;
+	}
+	return given;
+}
+
 static void check_judge(struct conf_load *c, const struct tree_node *map, void *object)
 {
-	const struct aggregator_judge *judge = object;
+	struct aggregator_judge *judge = object;
 
+	judge->given = given_rules(map);
 	if (judge->stop_after_max_ms < judge->stop_after_min_ms)
 		conf_error(c, tree_get(map, "stop_after_max"),
 			   "stop_after_max: is less than stop_after_min");
@@ -60,9 +77,10 @@ static void check_judge(struct conf_load *c, const struct tree_node *map, void *
 
 static void check_all(struct conf_load *c, const struct tree_node *map, void *object)
 {
-	const struct aggregator_config *cfg = object;
+	struct aggregator_config *cfg = object;
 	char host[256];
 
+	cfg->judge.given |= given_rules(map); /* expire_group */
 	if (cfg->insecure)
 		return;
 	options_check_plain(c, tree_get(map, "listen"), &cfg->listen);
@@ -111,6 +129,12 @@ static const struct conf_item HTTP_ITEMS[] = {
 	 .min = 1 * SECONDS,
 	 .max = 5 * MINUTES,
 	 .help = "a connection without a request for so long is closed"},
+	{.key = "admin_token_file",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct aggregator_http, admin_token_file),
+	 .max = 4000,
+	 .help = "file with one line, the token that admin requests carry; empty: none are "
+		 "allowed"},
 };
 
 static const struct conf_schema HTTP = {
@@ -228,6 +252,11 @@ static const struct conf_item ITEMS[] = {
 	 .min = 1 * HOURS,
 	 .max = 3650 * DAYS,
 	 .help = "a group that nobody has reported for so long is forgotten"},
+	{.key = "rules_file",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct aggregator_config, rules_file),
+	 .max = 4000,
+	 .help = "rules for some clusters, groups and topics, read again on SIGHUP; empty: none"},
 	{.key = "log",
 	 .type = CONF_STRUCT,
 	 .offset = offsetof(struct aggregator_config, log),
@@ -259,12 +288,36 @@ static int from_tree(struct tree **tree, struct aggregator_config **ret_cfg, str
 	return err;
 }
 
+/* Put the directory of path before a relative name of a file. */
+static void place_beside(const char *path, char **name)
+{
+	CLEANUP(buf_free) struct buf full = {0};
+	const char *slash = strrchr(path, '/');
+
+	if (**name == '\0' || **name == '/' || slash == NULL)
+		return;
+	buf_put(&full, path, (size_t)(slash - path) + 1);
+	buf_puts(&full, *name);
+	free(*name);
+	*name = strdup(buf_str(&full));
+	if (*name == NULL)
+		abort();
+}
+
 int aggregator_config_load(const char *path, struct aggregator_config **ret_cfg, struct buf *errors)
 {
+	struct aggregator_config *cfg = NULL;
 	struct tree *tree = NULL;
 	int err = tree_load(path, errors, &tree);
 
-	return err == ERR_OK ? from_tree(&tree, ret_cfg, errors) : err;
+	if (err == ERR_OK)
+		err = from_tree(&tree, &cfg, errors);
+	if (err != ERR_OK)
+		return err;
+	place_beside(path, &cfg->rules_file);
+	place_beside(path, &cfg->http.admin_token_file);
+	*ret_cfg = cfg;
+	return ERR_OK;
 }
 
 int aggregator_config_parse(const char *file, const char *text, size_t size,

@@ -19,6 +19,7 @@ struct aggregator_http {
 	int64_t connections;             /* 8 to 480 */
 	int64_t connections_per_address; /* 1 to 480 */
 	int64_t idle_timeout_ms;         /* 1 s to 5 min */
+	char *admin_token_file;          /* "": nobody may change anything that needs it */
 };
 
 /* The parameters of the rules. */
@@ -32,6 +33,7 @@ struct aggregator_judge {
 	int64_t warn_after_ms;
 	int64_t raise_after; /* passes, 1 to 100 */
 	int64_t clear_after; /* passes, 1 to 100 */
+	uint32_t given;      /* bit 1 << enum rules_key: in the file, expire_group too */
 };
 
 struct aggregator_config {
@@ -41,13 +43,15 @@ struct aggregator_config {
 	struct aggregator_http http;
 	struct aggregator_judge judge;
 	int64_t expire_group_ms; /* 1 h to 3650 d */
+	char *rules_file;        /* "": none */
 	struct options_log log;
 	bool insecure;
 };
 
 /* Read the file at path and the *.yaml files of conf.d beside it. Caller frees *ret_cfg with
  * aggregator_config_free(). ERR_CONFIG, and all mistakes in errors, one "file:line: ..." a line,
- * when anything is wrong; also when the file cannot be read. */
+ * when anything is wrong; also when the file cannot be read. Names of files in it are then such
+ * that they can be opened: a relative one is taken from the directory of path. */
 MUST_CHECK int aggregator_config_load(const char *path, struct aggregator_config **ret_cfg,
 				      struct buf *errors);
 

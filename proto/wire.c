@@ -94,15 +94,39 @@ void wire_put_welcome(struct buf *out, const struct wire_welcome *m)
 	pack(out, &w.base);
 }
 
+static void fill_probes(Warren__Ack *k, const struct wire_ack *m, Warren__Probe *probes,
+			Warren__Probe **list)
+{
+	for (size_t i = 0; i < m->probe_count; i++) {
+		const struct wire_probe *p = &m->probes[i];
+
+		warren__probe__init(&probes[i]);
+		probes[i].topic = bytes_of(p->topic, WIRE_TOPIC_MAX);
+		probes[i].partition = p->partition;
+		probes[i].offset = p->offset;
+		probes[i].end = minus(p->end, p->offset);
+		list[i] = &probes[i];
+	}
+	k->probe_cluster = bytes_of(m->probe_cluster, WIRE_LABEL_MAX);
+	k->probe_environment = bytes_of(m->probe_environment, WIRE_LABEL_MAX);
+	k->n_probes = m->probe_count;
+	k->probes = list;
+}
+
 void wire_put_ack(struct buf *out, const struct wire_ack *m)
 {
 	Warren__Ack k = WARREN__ACK__INIT;
+	Warren__Probe probes[WIRE_PROBES_MAX];
+	Warren__Probe *list[WIRE_PROBES_MAX];
 
+	assert(m->probe_count <= WIRE_PROBES_MAX);
 	k.code = m->code;
 	k.seq = m->seq;
 	k.retry_ms = m->retry_ms;
 	k.reason = bytes_of(m->reason, WIRE_TEXT_MAX);
 	k.applied_seq = m->applied_seq;
+	if (m->probe_count > 0)
+		fill_probes(&k, m, probes, list);
 	pack(out, &k.base);
 }
 
@@ -110,11 +134,13 @@ void wire_put_ack(struct buf *out, const struct wire_ack *m)
  * with the padding of each piece taken from the arena. */
 static size_t scratch_size(const struct wire_batch *m)
 {
-	enum { PIECES = 24, PAD = 16, LOG = 3 * 4 + 3 * 8, COMMIT = 3 * 4 + 3 * 8, GONE = 3 * 4 };
+	enum { PIECES = 32, PAD = 16, LOG = 3 * 4 + 3 * 8, COMMIT = 3 * 4 + 3 * 8, GONE = 3 * 4 };
+	enum { PROBE = 3 * 4 + 3 * 8 };
 	size_t size = PIECES * PAD;
 
 	size += m->name_count * sizeof(ProtobufCBinaryData);
 	size += m->log_count * LOG + m->commit_count * COMMIT + m->gone_commit_count * GONE;
+	size += m->probe_count * PROBE;
 	size += m->group_count * (sizeof(Warren__Group) + sizeof(Warren__Group *));
 	for (size_t i = 0; i < m->group_count; i++) {
 		const struct wire_group *g = &m->groups[i];
@@ -262,6 +288,32 @@ static void fill_gone(Warren__Batch *b, const struct wire_batch *m, struct arena
 	}
 }
 
+static void fill_answers(Warren__Batch *b, const struct wire_batch *m, struct arena *a)
+{
+	size_t n = m->probe_count;
+	struct wire_probe_row last = {0};
+
+	b->n_probe_topic = b->n_probe_partition = b->n_probe_answer = n;
+	b->n_probe_offset = b->n_probe_end = b->n_probe_time_ms = n;
+	b->probe_topic = take(a, n, sizeof(int32_t));
+	b->probe_partition = take(a, n, sizeof(int32_t));
+	b->probe_offset = take(a, n, sizeof(int64_t));
+	b->probe_end = take(a, n, sizeof(int64_t));
+	b->probe_answer = take(a, n, sizeof(uint32_t));
+	b->probe_time_ms = take(a, n, sizeof(int64_t));
+	for (size_t i = 0; i < n; i++) {
+		const struct wire_probe_row *r = &m->probes[i];
+
+		b->probe_topic[i] = (int32_t)(r->topic - last.topic);
+		b->probe_partition[i] = r->partition - last.partition;
+		b->probe_offset[i] = r->offset;
+		b->probe_end[i] = minus(r->end, r->offset);
+		b->probe_answer[i] = r->answer;
+		b->probe_time_ms[i] = known(r->time_ms, minus(m->pass_at_ms, r->time_ms));
+		last = *r;
+	}
+}
+
 static void fill_report(Warren__Report *to, const struct wire_report *r)
 {
 	to->state = r->state;
@@ -279,6 +331,7 @@ static void fill_report(Warren__Report *to, const struct wire_report *r)
 	to->spool_bytes = r->spool_bytes;
 	to->spool_batches = r->spool_batches;
 	to->dropped = r->dropped;
+	to->probes = r->probes;
 }
 
 static void fill_head(Warren__Batch *b, const struct wire_batch *m)
@@ -318,6 +371,7 @@ void wire_put_batch(struct buf *out, const struct wire_batch *m)
 	fill_commits(&b, m, &a);
 	fill_groups(&b, m, &a);
 	fill_gone(&b, m, &a);
+	fill_answers(&b, m, &a);
 	pack(out, &b.base);
 }
 
@@ -458,6 +512,33 @@ int wire_get_welcome(const uint8_t *data, size_t size, struct arena *a, struct w
 	return r.err;
 }
 
+static bool is_partition(int64_t p)
+{
+	return p >= 0 && p <= WIRE_PARTITION_MAX;
+}
+
+static void get_probes(struct reader *r, const Warren__Ack *k, struct wire_ack *m)
+{
+	limit(r, k->n_probes, WIRE_PROBES_MAX);
+	struct wire_probe *probes = room(r, k->n_probes, sizeof(*probes));
+	for (size_t i = 0; r->err == ERR_OK && i < k->n_probes; i++) {
+		const Warren__Probe *p = k->probes[i];
+
+		probes[i] = (struct wire_probe){
+			.topic = text(r, p->topic, 1, WIRE_TOPIC_MAX),
+			.partition = p->partition,
+			.offset = p->offset,
+			.end = plus(p->offset, p->end),
+		};
+		require(r, is_partition(p->partition) && p->offset >= 0);
+		require(r, probes[i].end >= p->offset);
+	}
+	m->probe_cluster = text(r, k->probe_cluster, k->n_probes > 0 ? 1 : 0, WIRE_LABEL_MAX);
+	m->probe_environment = text(r, k->probe_environment, 0, WIRE_LABEL_MAX);
+	m->probes = probes;
+	m->probe_count = k->n_probes;
+}
+
 int wire_get_ack(const uint8_t *data, size_t size, struct arena *a, struct wire_ack *ret_m)
 {
 	struct reader r = {.arena = a};
@@ -473,6 +554,7 @@ int wire_get_ack(const uint8_t *data, size_t size, struct arena *a, struct wire_
 		.reason = text(&r, k->reason, 0, WIRE_TEXT_MAX),
 		.applied_seq = k->applied_seq,
 	};
+	get_probes(&r, k, &m);
 	if (r.err == ERR_OK)
 		*ret_m = m;
 	return r.err;
@@ -486,11 +568,6 @@ static bool is_name(const struct reader *r, int64_t i)
 static bool is_topic(const struct reader *r, int64_t i)
 {
 	return is_name(r, i) && r->names[i].len >= 1 && r->names[i].len <= WIRE_TOPIC_MAX;
-}
-
-static bool is_partition(int64_t p)
-{
-	return p >= 0 && p <= WIRE_PARTITION_MAX;
 }
 
 static void get_names(struct reader *r, const Warren__Batch *b, struct wire_batch *m)
@@ -651,6 +728,38 @@ static void get_gone(struct reader *r, const Warren__Batch *b, struct wire_batch
 	m->gone_commit_count = n;
 }
 
+static void get_answers(struct reader *r, const Warren__Batch *b, struct wire_batch *m)
+{
+	size_t n = b->n_probe_topic;
+	int64_t topic = 0, partition = 0;
+
+	limit(r, n, WIRE_PROBES_MAX);
+	require(r, b->n_probe_partition == n && b->n_probe_offset == n);
+	require(r, b->n_probe_end == n && b->n_probe_answer == n && b->n_probe_time_ms == n);
+	struct wire_probe_row *rows = room(r, n, sizeof(*rows));
+	for (size_t i = 0; r->err == ERR_OK && i < n; i++) {
+		int64_t time = b->probe_time_ms[i];
+
+		topic += b->probe_topic[i];
+		partition += b->probe_partition[i];
+		require(r, is_topic(r, topic) && is_partition(partition));
+		require(r, b->probe_answer[i] <= WIRE_PROBE_RECORD);
+		rows[i] = (struct wire_probe_row){
+			.topic = (uint32_t)topic,
+			.partition = (int32_t)partition,
+			.offset = b->probe_offset[i],
+			.end = plus(b->probe_offset[i], b->probe_end[i]),
+			.answer = (enum wire_probe_answer)b->probe_answer[i],
+			.time_ms = time == 0 ? WIRE_UNKNOWN
+					     : minus(b->pass_at_ms, time > 0 ? time - 1 : time),
+		};
+		require(r, rows[i].offset >= 0 && rows[i].end >= rows[i].offset);
+		require(r, rows[i].time_ms >= WIRE_UNKNOWN);
+	}
+	m->probes = rows;
+	m->probe_count = n;
+}
+
 static void get_report(struct reader *r, const Warren__Report *from, struct wire_report *m)
 {
 	require(r, from != NULL);
@@ -673,6 +782,7 @@ static void get_report(struct reader *r, const Warren__Report *from, struct wire
 		.spool_bytes = from->spool_bytes,
 		.spool_batches = from->spool_batches,
 		.dropped = from->dropped,
+		.probes = from->probes,
 	};
 }
 
@@ -699,7 +809,7 @@ static void get_head(struct reader *r, const Warren__Batch *b, struct wire_batch
 static bool is_consistent(const struct wire_batch *m)
 {
 	size_t rows = m->log_count + m->commit_count + m->group_count + m->gone_group_count +
-		      m->gone_topic_count + m->gone_commit_count;
+		      m->gone_topic_count + m->gone_commit_count + m->probe_count;
 
 	return m->pass > 0 || (rows == 0 && m->flags == 0);
 }
@@ -719,6 +829,7 @@ int wire_get_batch(const uint8_t *data, size_t size, struct arena *a, struct wir
 	get_commits(&r, b, &m);
 	get_groups(&r, b, &m);
 	get_gone(&r, b, &m);
+	get_answers(&r, b, &m);
 	require(&r, is_consistent(&m));
 	if (r.err == ERR_OK)
 		*ret_m = m;

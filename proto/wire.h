@@ -15,7 +15,8 @@
 
 #define WIRE_VERSION 1
 #define WIRE_FEATURE_ZSTD (1u << 0)
-#define WIRE_FEATURES WIRE_FEATURE_ZSTD
+#define WIRE_FEATURE_PROBE (1u << 1) /* probes in an ack are read and answered */
+#define WIRE_FEATURES (WIRE_FEATURE_ZSTD | WIRE_FEATURE_PROBE)
 
 /* Limits, checked before memory is taken. */
 #define WIRE_NAME_MAX 1023           /* bytes of a group, member, client or host name */
@@ -25,6 +26,7 @@
 #define WIRE_CLUSTERS_MAX 64         /* clusters of one agent */
 #define WIRE_ROWS_MAX 65536          /* log or commit rows in a batch, each */
 #define WIRE_NAMES_MAX 65536         /* dictionary entries in a batch */
+#define WIRE_PROBES_MAX 1000         /* probes in an ack, and their answers in a batch */
 #define WIRE_PARTITION_MAX 1000000   /* highest partition number */
 #define WIRE_BODY_MAX (1u << 20)     /* an encoded body; what is larger must be split */
 #define WIRE_ARENA_BYTES (24u << 20) /* enough to decode the largest body allowed */
@@ -63,6 +65,12 @@ enum wire_agent_state {
 	WIRE_AGENT_BLIND, /* the cluster does not answer */
 };
 
+enum wire_probe_answer {
+	WIRE_PROBE_UNKNOWN, /* could not be read */
+	WIRE_PROBE_NOTHING, /* no data record at offset or after it, up to end */
+	WIRE_PROBE_RECORD,  /* the first has this timestamp */
+};
+
 /* bits of wire_batch.flags */
 #define WIRE_PASS_FULL (1u << 0) /* names all there is: what it lacks is gone */
 #define WIRE_PASS_LAST (1u << 1) /* the pass is complete with this batch */
@@ -95,12 +103,24 @@ struct wire_welcome {
 	int64_t server_time_ms;
 };
 
+/* A question: is there a data record in offset .. end - 1? */
+struct wire_probe {
+	const char *topic;
+	int32_t partition;
+	int64_t offset; /* committed offset: the first to be read */
+	int64_t end;    /* log end offset as the aggregator knows it */
+};
+
 struct wire_ack {
 	enum wire_code code;
 	uint64_t seq;
 	uint32_t retry_ms;
 	const char *reason; /* "" if there is none */
 	uint64_t applied_seq;
+	const char *probe_cluster; /* of all probes; "" without */
+	const char *probe_environment;
+	const struct wire_probe *probes;
+	size_t probe_count;
 };
 
 struct wire_log_row {
@@ -152,6 +172,15 @@ struct wire_gone_commit {
 	int32_t partition;
 };
 
+struct wire_probe_row {
+	uint32_t topic; /* index into names */
+	int32_t partition;
+	int64_t offset; /* as it was asked */
+	int64_t end;    /* how far was read, for WIRE_PROBE_NOTHING; else as it was asked */
+	enum wire_probe_answer answer;
+	int64_t time_ms; /* timestamp of the record, some host's clock; or WIRE_UNKNOWN */
+};
+
 struct wire_report {
 	enum wire_agent_state state;
 	uint64_t read, to_read;
@@ -161,6 +190,7 @@ struct wire_report {
 	const char *servers;
 	int64_t lag;
 	uint64_t spool_bytes, spool_batches, dropped;
+	uint32_t probes; /* that may be asked a pass; 0: none */
 };
 
 struct wire_batch {
@@ -188,6 +218,8 @@ struct wire_batch {
 	size_t gone_topic_count;
 	const struct wire_gone_commit *gone_commits;
 	size_t gone_commit_count;
+	const struct wire_probe_row *probes;
+	size_t probe_count;
 };
 
 /* Append the encoded body to out. Strings that are NULL count as "". Fails only as buf does:
@@ -205,7 +237,8 @@ void wire_put_batch(struct buf *out, const struct wire_batch *m);
  * *ret_m is untouched on failure. What is certain after success, beside the limits: names hold
  * no NUL; agent and cluster are not empty, nor is a name used as a topic; seq >= 1 and floor_seq <=
  * seq; offsets and times are >= 0 where not WIRE_UNKNOWN; a batch of pass 0 has a report only; a
- * welcome that is WIRE_OK grants a credit >= 1 and max_batch_bytes in 1..WIRE_BODY_MAX. Rows may
+ * welcome that is WIRE_OK grants a credit >= 1 and max_batch_bytes in 1..WIRE_BODY_MAX; probes have
+ * 0 <= offset <= end, a topic and a cluster. Rows may
  * come in any order and more than once. */
 MUST_CHECK int wire_get_hello(const uint8_t *data, size_t size, struct arena *a,
 			      struct wire_hello *ret_m);

@@ -8,17 +8,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent/collect/pass.h"
 #include "agent/collect/sampler.h"
+#include "agent/thread.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
 
 #define FULL_EVERY 30   /* passes */
 #define WAIT_MAX_MS 250 /* so that a request to stop is seen */
-#define ASK_MIN_MS 500  /* what brokers get to answer */
+#define ASK_MIN_MS 2000 /* what brokers get to answer: a late pass is better than none */
 #define ASK_MAX_MS 10000
 
 struct collector {
@@ -139,7 +139,10 @@ static void tell_sample(struct collector *c, enum sample sample)
 		log_warn("cluster does not answer", "cluster=%s problem=%s", name,
 			 log_quote(s->problem));
 	else if (sample == SAMPLE_CATCHING_UP)
-		log_info("reading __consumer_offsets for the first time", "cluster=%s", name);
+		log_info(s->keep.position_count == 0
+				 ? "reading __consumer_offsets from its beginning"
+				 : "reading __consumer_offsets from where it was left",
+			 "cluster=%s", name);
 	else
 		log_info("cluster is watched",
 			 "cluster=%s source=%s groups=%" PRIu32 " topics=%" PRIu32
@@ -232,13 +235,7 @@ void collector_ask_stop(struct collector *c)
 
 bool collector_join(struct collector **c, int timeout_ms)
 {
-	struct timespec until;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	int64_t ns = until.tv_nsec + timeout_ms % 1000 * 1000000l;
-	until.tv_sec += timeout_ms / 1000 + ns / 1000000000l;
-	until.tv_nsec = ns % 1000000000l;
-	if (pthread_clockjoin_np((*c)->thread, NULL, CLOCK_MONOTONIC, &until) != 0)
+	if (!thread_join((*c)->thread, timeout_ms))
 		return false;
 	free_collector(c);
 	return true;

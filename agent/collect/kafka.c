@@ -6,7 +6,6 @@
 #include "common/err.h"
 #include "common/log.h"
 
-#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -15,6 +14,8 @@
 #include <time.h>
 
 #define DESTROY_TIMEOUT_S 5
+/* Up to here the library sends a nonce that brokers of Kafka 4 refuse as invalid credentials. */
+#define SCRAM_VERSION 0x020601ff
 /* The library repeats an unchanged trouble every 30 s while it lasts. */
 #define TROUBLE_AGE_MS 60000
 
@@ -22,13 +23,17 @@
 static const struct kafka_property defaults[] = {
 	{"client.id", "warren-agent"},
 	{"socket.keepalive.enable", "true"},
-	/* A broker that accepts and keeps silent is given up after this time, not after a minute.
-	 */
+	/* Not a minute: so long a broker may accept requests and keep silent. */
 	{"socket.timeout.ms", "10000"},
 	{"reconnect.backoff.max.ms", "10000"},
 	/* An idle connection that the broker closes is no trouble. */
 	{"log.connection.close", "false"},
-	{"queued.max.messages.kbytes", "32768"},
+	/* A queue that is full by either measure makes the library rest for a second; all
+	 * partitions share one. So only bytes count, and they come in portions much smaller than
+	 * it. */
+	{"queued.min.messages", "1000000"},
+	{"queued.max.messages.kbytes", "8192"},
+	{"fetch.max.bytes", "4194304"},
 	{"fetch.wait.max.ms", "100"},
 	{"fetch.message.max.bytes", "1048576"},
 };
@@ -168,7 +173,6 @@ static void on_error(rd_kafka_t *rk, int err, const char *reason, void *opaque)
 	const char *host = strstr(reason, "://");
 
 	(void)rk;
-	(void)err;
 	host = host == NULL || (text != NULL && host > text) ? reason : host + 3;
 	size_t size = strcspn(host, "/");
 	if (text == NULL || host + size > text) {
@@ -178,6 +182,15 @@ static void on_error(rd_kafka_t *rk, int err, const char *reason, void *opaque)
 
 	char broker[sizeof(k->troubles[0].broker)];
 	snprintf(broker, sizeof(broker), "%.*s", (int)MIN(size, sizeof(broker) - 1), host);
+	if (err == RD_KAFKA_RESP_ERR__AUTHENTICATION && strstr(text, "SCRAM") != NULL &&
+	    rd_kafka_version() < SCRAM_VERSION) {
+		char hint[sizeof(k->troubles[0].text)];
+		snprintf(hint, sizeof(hint),
+			 "%.170s (librdkafka %s cannot do SCRAM with Kafka 4, 2.6.1 can)", text + 2,
+			 rd_kafka_version_str());
+		kafka_note(k, broker, hint);
+		return;
+	}
 	kafka_note(k, broker, text + 2);
 }
 

@@ -25,8 +25,9 @@ MUST_CHECK int kafka_open(const struct kafka_property *props, size_t count, char
 			  struct kafka **ret_k);
 void kafka_close(struct kafka **k);
 
-/* The latest trouble with brokers, in words, e.g. "2 of 3 brokers down: k2:9092: connection refused";
- * "" when there is none. Borrowed until the next call. */
+/* The latest trouble with brokers, in words, e.g. "2 of 3 brokers in trouble: k2:9092: Connection
+ * refused"; "" when there is none. A trouble is forgotten a minute after it was last seen, or when
+ * kafka_ranges() has had all its answers. Borrowed until the next call. */
 const char *kafka_problem(struct kafka *k);
 
 /* --- topics --- */
@@ -81,13 +82,16 @@ struct kafka_record {
 };
 
 /* Read partitions 0 .. count-1 from these offsets on (-1: from the first one there is), committed
- * transactions only. Replaces an earlier assignment; positions of partitions already read are kept
- * by giving them again. */
+ * transactions only. Replaces an earlier assignment; a partition given its present position goes on
+ * as it is. An offset that is not in the log, now or later, starts that partition again from its
+ * first record: offsets then go back. count > 0. ERR_BROKER if the library cannot start. */
 MUST_CHECK int kafka_read_from(struct kafka *k, const int64_t *positions, int32_t count);
 
 /* Hand what has arrived to on_record, in order within a partition, waiting at most timeout_ms for
  * the first. Returns how many records, 0 on timeout, or an error if the topic may not be read:
- * -EACCES not authorised, ERR_NOT_FOUND no such topic (yet), ERR_BROKER. */
+ * -EACCES not authorised, ERR_NOT_FOUND no such topic (yet), ERR_BROKER. An error is returned again
+ * until something can be read; going on calling is all there is to do. Call kafka_read_from()
+ * first. */
 MUST_CHECK int kafka_read(struct kafka *k, int timeout_ms,
 			  void (*on_record)(void *arg, const struct kafka_record *r), void *arg);
 
@@ -106,9 +110,9 @@ struct kafka_group_offset {
 
 struct kafka_group {
 	const char *name;
-	int state;      /* enum wire_group_state's values */
-	bool simple;    /* never had a protocol: assign() only */
-	int err;        /* of this group's offsets */
+	int state;   /* enum wire_group_state's values */
+	bool simple; /* never had a protocol: assign() only */
+	int err;     /* of this group's offsets */
 	const struct kafka_group_offset *offsets;
 	size_t offset_count;
 };
@@ -117,8 +121,10 @@ struct kafka_group {
  * flight, each with its own deadline. on_group is called once a group, from this thread; its
  * argument is borrowed for the call. ret_failed counts groups without an answer. ERR_BROKER or
  * ERR_TIMEOUT when the groups could not be listed at all; a partial list (one broker down) is
- * reported by *ret_partial, and then a missing group is not a deleted one. */
-MUST_CHECK int kafka_groups(struct kafka *k, int timeout_ms, bool (*wanted)(void *arg, const char *group),
+ * reported by *ret_partial, and then a missing group is not a deleted one. Kafka hides groups that
+ * may not be described, without a word. */
+MUST_CHECK int kafka_groups(struct kafka *k, int timeout_ms,
+			    bool (*wanted)(void *arg, const char *group),
 			    void (*on_group)(void *arg, const struct kafka_group *g), void *arg,
 			    size_t *ret_failed, bool *ret_partial);
 
@@ -141,5 +147,7 @@ struct kafka_member {
  * that do not answer are left out. Kafka describes only groups of the classic protocol: any other
  * has no members here and an unknown state (kafka_groups() knows it). ERR_TIMEOUT if no group
  * answered at all, ERR_BROKER if the library cannot start. For the admin source. */
-MUST_CHECK int kafka_describe(struct kafka *k, const char *const *groups, size_t count, int timeout_ms,
-			      void (*on_group)(void *arg, const struct kafka_description *d), void *arg);
+MUST_CHECK int kafka_describe(struct kafka *k, const char *const *groups, size_t count,
+			      int timeout_ms,
+			      void (*on_group)(void *arg, const struct kafka_description *d),
+			      void *arg);

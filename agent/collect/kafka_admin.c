@@ -11,7 +11,7 @@
  * afterwards. So these requests get a time-out that is never reached, the deadlines are ours, and
  * the handle is replaced, with all requests that it may still keep, long before that time-out.
  */
-#define ABANDONED_AGE_MS (600 * 1000)
+#define ABANDONED_AGE_MS (INT64_C(600) * 1000)
 #define ABANDONED_MAX 1000
 
 #define IN_FLIGHT_MAX 32
@@ -140,6 +140,17 @@ struct kafka_flight kafka_admin_flight(struct kafka *k, int64_t deadline_ms)
 					     MIN(MAX(left_ms / 4, (int64_t)200), (int64_t)5000)};
 }
 
+/* Start what there is time and room for. Returns the first request not dealt with. */
+static size_t launch_more(struct kafka_flight *f, struct slots *all, size_t next, size_t count,
+			  int64_t now_ms)
+{
+	for (; next < count && now_ms >= f->deadline_ms; next++)
+		f->land(f, next, NULL);
+	for (; next < count && all->used < IN_FLIGHT_MAX; next++)
+		launch(f, all, next);
+	return next;
+}
+
 void kafka_admin_fly(struct kafka_flight *f, size_t count)
 {
 	struct slots all = {.used = 0};
@@ -149,13 +160,9 @@ void kafka_admin_fly(struct kafka_flight *f, size_t count)
 		int64_t now_ms = clock_mono_ms();
 		int64_t until_ms = expire(f, &all, now_ms);
 
-		while (next < count && now_ms >= f->deadline_ms)
-			f->land(f, next++, NULL);
-		while (next < count && all.used < IN_FLIGHT_MAX)
-			launch(f, &all, next++);
+		next = launch_more(f, &all, next, count, now_ms);
 		if (all.used == 0)
 			continue;
-
 		int64_t wait_ms = MIN(until_ms - now_ms, f->request_ms);
 		rd_kafka_event_t *e =
 			rd_kafka_queue_poll(f->k->admin.queue, (int)MAX(wait_ms, (int64_t)0));

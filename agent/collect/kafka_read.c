@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #define TOPIC "__consumer_offsets"
-#define BATCH_RECORDS 2000
+#define MESSAGES_MAX 100000 /* in one call of kafka_read(): a tenth of a second's work */
 #define LOOK_UP_MS 1000
 
 static int open_reader(struct kafka *k)
@@ -104,10 +104,9 @@ static void take_error(struct kafka *k, const rd_kafka_message_t *m)
 		 rd_kafka_message_errstr(m));
 	kafka_note(k, "", text);
 	/* What passes by itself (a broker that is down, a leader that moves) is a trouble only. */
-	if (err == -EACCES || err == ERR_NOT_FOUND)
-		k->reader.err = err;
-	else if (err == ERR_BROKER && k->reader.err == ERR_OK &&
-		 m->err != RD_KAFKA_RESP_ERR__TRANSPORT)
+	if (err == -EACCES || err == ERR_NOT_FOUND ||
+	    (err == ERR_BROKER && k->reader.err == ERR_OK &&
+	     m->err != RD_KAFKA_RESP_ERR__TRANSPORT))
 		k->reader.err = err;
 }
 
@@ -164,30 +163,38 @@ static void look_up(struct kafka_reader *r)
 	rd_kafka_metadata_destroy(md);
 }
 
+/* One call of kafka_read(). */
+struct delivery {
+	struct kafka *k;
+	void (*on_record)(void *arg, const struct kafka_record *r);
+	void *arg;
+	int messages, records;
+};
+
+static void deliver(rd_kafka_message_t *m, void *opaque)
+{
+	struct delivery *d = opaque;
+
+	d->records += take(d->k, m, d->on_record, d->arg);
+	if (++d->messages == MESSAGES_MAX)
+		rd_kafka_yield(d->k->reader.rk);
+}
+
+/* The library's callback takes all that is there at once, where its other ways lock and unlock for
+ * every message; and so the queue hardly ever is full, after which the library rests for a second.
+ */
 int kafka_read(struct kafka *k, int timeout_ms,
 	       void (*on_record)(void *arg, const struct kafka_record *r), void *arg)
 {
-	rd_kafka_message_t *batch[BATCH_RECORDS];
+	struct delivery d = {.k = k, .on_record = on_record, .arg = arg};
 	struct kafka_reader *r = &k->reader;
-	int records = 0;
 
 	assert(r->rk != NULL);
 	kafka_serve(k);
-	/* A batch waits for its last message, so wait for the first alone and then take what is
-	 * there. */
-	ssize_t count = rd_kafka_consume_batch_queue(r->queue, timeout_ms, batch, 1);
-	if (count == 1) {
-		ssize_t more =
-			rd_kafka_consume_batch_queue(r->queue, 0, batch + 1, BATCH_RECORDS - 1);
-		count += MAX(more, (ssize_t)0);
-	}
-	if (count <= 0)
+	(void)rd_kafka_consume_callback_queue(r->queue, timeout_ms, deliver, &d);
+	if (d.messages == 0)
 		look_up(r);
-	for (ssize_t i = 0; i < count; i++) {
-		records += take(k, batch[i], on_record, arg);
-		rd_kafka_message_destroy(batch[i]);
-	}
-	return records > 0 ? records : r->err;
+	return d.records > 0 ? d.records : r->err;
 }
 
 int64_t kafka_read_position(const struct kafka *k, int32_t partition)

@@ -5,7 +5,6 @@
 #include "common/clock.h"
 #include "common/err.h"
 
-#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -53,9 +52,9 @@ static int32_t partition_count(const struct rd_kafka_metadata_topic *t)
 static void copy_topic(const struct rd_kafka_metadata_topic *from, struct kafka_partition *room,
 		       char *name, struct kafka_topic *ret_to)
 {
-	*ret_to = (struct kafka_topic){.name = strcpy(name, from->topic),
-				       .partitions = room,
-				       .partition_count = partition_count(from)};
+	*ret_to = (struct kafka_topic){
+		.name = name, .partitions = room, .partition_count = partition_count(from)};
+	memcpy(name, from->topic, strlen(from->topic) + 1);
 	if (from->err != RD_KAFKA_RESP_ERR_NO_ERROR || from->partition_cnt == 0)
 		ret_to->err = ERR_BROKER;
 	for (int32_t i = 0; i < ret_to->partition_count; i++)

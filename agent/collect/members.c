@@ -23,7 +23,7 @@ static void put_text(struct buf *b, struct record_str s)
 	size_t size = MIN(s.size, (uint32_t)WIRE_NAME_MAX);
 
 	for (size_t i = 0; i < size; i++)
-		buf_putc(b, s.data[i] == '\0' ? '?' : s.data[i]);
+		buf_putc(b, (char)(s.data[i] == '\0' ? '?' : s.data[i]));
 	buf_putc(b, '\0');
 }
 

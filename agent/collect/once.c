@@ -74,7 +74,8 @@ static void own(struct rows *r, struct table *t, uint32_t group, const struct me
 					 : names_find(&t->topics.names, a.topic, strlen(a.topic));
 		for (uint32_t i = 0; topic != NAMES_NONE && i < a.count; i++)
 			add_owner(r, (struct owner){group, topic,
-						    (int32_t)get_be32(a.partitions + i * 4), m});
+						    (int32_t)get_be32(a.partitions + (size_t)i * 4),
+						    m});
 	}
 }
 
@@ -146,7 +147,7 @@ static void collect(struct rows *r, struct table *t)
 static void put_plain(struct buf *b, const char *s)
 {
 	for (; *s != '\0'; s++)
-		buf_putc(b, (unsigned char)*s < ' ' || *s == 0x7f ? '?' : *s);
+		buf_putc(b, (char)((unsigned char)*s < ' ' || *s == 0x7f ? '?' : *s));
 }
 
 static void put_number(struct buf *b, int64_t v)

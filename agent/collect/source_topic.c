@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/collect/source_topic.h"
 
+#include <malloc.h>
+
 #include "agent/collect/mem.h"
 #include "common/clock.h"
 #include "common/err.h"
@@ -38,7 +40,7 @@ static void resize(struct source_topic *s, int32_t count)
 
 int source_topic_follow(struct source_topic *s, int32_t count)
 {
-	CLEANUP(mem_free) int64_t *positions = mem_zeroed((size_t)count, sizeof(*positions));
+	int64_t *positions = mem_zeroed((size_t)count, sizeof(*positions));
 
 	resize(s, count);
 	for (int32_t p = 0; p < count; p++) {
@@ -46,7 +48,9 @@ int source_topic_follow(struct source_topic *s, int32_t count)
 		positions[p] = at >= 0 ? at : s->parts[p].from;
 	}
 	s->moved_mono = clock_mono_ms();
-	return kafka_read_from(s->kafka, positions, count);
+	int err = kafka_read_from(s->kafka, positions, count);
+	free(positions);
+	return err;
 }
 
 /* Once a version, never once a record. */
@@ -110,8 +114,11 @@ int source_topic_read(struct source_topic *s, int timeout_ms)
 
 	if (count > 0)
 		s->moved_mono = clock_mono_ms();
-	if (!s->caught_up && (count >= 0 || count == ERR_BROKER))
+	if (!s->caught_up && (count >= 0 || count == ERR_BROKER)) {
 		s->caught_up = all_read(s);
+		if (s->caught_up)
+			malloc_trim(0); /* much more has been in flight than ever will be again */
+	}
 	return count;
 }
 
@@ -160,6 +167,17 @@ int32_t source_topic_answers(struct source_topic *s, const struct kafka_range *r
 	return failed;
 }
 
+static void add_part(struct source_progress *all, const struct source_part *part, int64_t at)
+{
+	int64_t from = MAX(part->from, part->start);
+	int64_t end = MAX(part->end, from);
+
+	at = MAX(at, from);
+	all->to_read += (uint64_t)(end - from);
+	all->read += (uint64_t)(MIN(at, end) - from);
+	all->lag += MAX(end - at, 0);
+}
+
 struct source_progress source_topic_progress(const struct source_topic *s)
 {
 	struct source_progress all = {0};
@@ -167,14 +185,10 @@ struct source_progress source_topic_progress(const struct source_topic *s)
 
 	for (int32_t p = 0; p < s->count; p++) {
 		const struct source_part *part = &s->parts[p];
-		int64_t from = MAX(part->from, part->start);
-		int64_t at = MAX(kafka_read_position(s->kafka, p), from);
-		if (part->end < 0 || from < 0)
+		if (part->end < 0 || part->start < 0)
 			continue;
 		known = true;
-		all.to_read += (uint64_t)MAX(part->end - from, 0);
-		all.read += (uint64_t)(MIN(at, MAX(part->end, from)) - from);
-		all.lag += MAX(part->end - at, 0);
+		add_part(&all, part, kafka_read_position(s->kafka, p));
 	}
 	if (!known)
 		all.lag = WIRE_UNKNOWN;

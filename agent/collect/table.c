@@ -2,6 +2,7 @@
 #include "agent/collect/table.h"
 
 #include "agent/collect/mem.h"
+#include "agent/collect/table_priv.h"
 #include "common/err.h"
 #include "common/glob.h"
 
@@ -49,7 +50,7 @@ static struct group *fill(struct table *t, uint32_t n)
 	return &t->groups[n];
 }
 
-static void changed(struct group *g)
+void table_changed(struct group *g)
 {
 	g->gone = false;
 	g->unsent = true;
@@ -70,43 +71,40 @@ uint32_t table_group(struct table *t, const char *name, size_t size)
 	if (t->groups[n].hidden)
 		return NAMES_NONE;
 	if (t->groups[n].gone)
-		changed(&t->groups[n]);
+		table_changed(&t->groups[n]);
 	return n;
 }
 
-/* A group that only ever was commits ends with the last of them. */
-static void end_if_empty(struct group *g)
+void table_end_if_empty(struct group *g)
 {
 	if (g->protocol == WIRE_PROTOCOL_NONE && g->commits == 0) {
-		changed(g);
+		table_changed(g);
 		g->gone = true;
 	}
 }
 
-static void reset(struct group *g)
+void table_reset_group(struct group *g)
 {
 	members_free(&g->members);
 	g->protocol = WIRE_PROTOCOL_NONE;
 	g->state = WIRE_GROUP_EMPTY;
 	g->generation = -1;
-	changed(g);
+	table_changed(g);
 }
 
 /* --- commits --- */
 
-static void kill_commit(struct table *t, struct commit *e)
+void table_kill_commit(struct table *t, struct commit *e)
 {
 	if (!(e->flags & COMMIT_ALIVE))
 		return;
 	commit_clear(e, COMMIT_ALIVE);
 	e->flags |= COMMIT_UNSENT | COMMIT_UNSAVED;
 	t->groups[e->group].commits--;
-	end_if_empty(&t->groups[e->group]);
+	table_end_if_empty(&t->groups[e->group]);
 }
 
-/* The entry of a commit that lives, made if need be; NULL, and counted, if it cannot be kept. */
-static struct commit *live_commit(struct table *t, uint32_t group, uint32_t topic,
-				  int32_t partition)
+struct commit *table_live_commit(struct table *t, uint32_t group, uint32_t topic, int32_t partition)
 {
 	struct commit *e = NULL;
 
@@ -114,7 +112,7 @@ static struct commit *live_commit(struct table *t, uint32_t group, uint32_t topi
 		e = commits_add(&t->commits, group, topic, (uint32_t)partition);
 	if (e == NULL) {
 		t->skipped++;
-		end_if_empty(&t->groups[group]);
+		table_end_if_empty(&t->groups[group]);
 		return NULL;
 	}
 	if (e->flags == 0)
@@ -139,7 +137,7 @@ static void apply_commit(struct table *t, const struct record *r, int64_t arriva
 	uint32_t group = table_group(t, r->group.data, r->group.size);
 	if (group == NAMES_NONE)
 		return;
-	struct commit *e = live_commit(t, group, topic, r->partition);
+	struct commit *e = table_live_commit(t, group, topic, r->partition);
 	if (e == NULL)
 		return;
 
@@ -169,7 +167,7 @@ static void apply_commit_gone(struct table *t, const struct record *r)
 		return;
 	struct commit *e = commits_find(&t->commits, group, topic, (uint32_t)r->partition);
 	if (e != NULL)
-		kill_commit(t, e);
+		table_kill_commit(t, e);
 }
 
 /* --- members --- */
@@ -197,8 +195,8 @@ static void apply_group_gone(struct table *t, const struct record *r)
 	/* A group that has moved to another protocol is not touched by the end of the old one. */
 	if (t->groups[n].gone || t->groups[n].protocol != protocol_of(r))
 		return;
-	reset(&t->groups[n]);
-	end_if_empty(&t->groups[n]);
+	table_reset_group(&t->groups[n]);
+	table_end_if_empty(&t->groups[n]);
 }
 
 static void apply_members(struct group *g, const struct record *r)
@@ -225,7 +223,7 @@ static void apply_members(struct group *g, const struct record *r)
 		return;
 	}
 	g->state = g->members.count > 0 ? WIRE_GROUP_STABLE : WIRE_GROUP_EMPTY;
-	changed(g);
+	table_changed(g);
 }
 
 static void apply_group(struct table *t, const struct record *r)
@@ -236,7 +234,7 @@ static void apply_group(struct table *t, const struct record *r)
 
 	struct group *g = &t->groups[n];
 	if (g->protocol != protocol_of(r)) {
-		reset(g);
+		table_reset_group(g);
 		g->protocol = protocol_of(r);
 	}
 	apply_members(g, r);
@@ -302,141 +300,6 @@ bool table_has_newer(const struct table *t, const struct record *r)
 		return false;
 	const struct commit *e = commits_find(&t->commits, group, topic, (uint32_t)r->partition);
 	return e != NULL && (e->flags & COMMIT_ALIVE) && e->time_ms >= r->time_ms;
-}
-
-/* --- the Admin API --- */
-
-void table_admin_begin(struct table *t)
-{
-	for (uint32_t n = 0; n < t->names.count; n++) {
-		t->groups[n].seen = false;
-		t->groups[n].answered = false;
-	}
-	for (uint32_t i = 0; i < t->commits.count; i++)
-		commit_clear(commits_at(&t->commits, i), COMMIT_SEEN);
-}
-
-bool table_admin_listed(struct table *t, const char *name)
-{
-	uint32_t n = table_group(t, name, strlen(name));
-	if (n == NAMES_NONE)
-		return false;
-	t->groups[n].seen = true;
-	return true;
-}
-
-static void admin_commit(struct table *t, uint32_t group, const struct kafka_group_offset *o,
-			 int64_t at_ms)
-{
-	uint32_t topic = topics_intern(&t->topics, o->topic, strlen(o->topic));
-	if (topic == NAMES_NONE || o->offset < 0 || t->topics.items[topic].hidden)
-		return;
-	struct commit *e = live_commit(t, group, topic, o->partition);
-	if (e == NULL)
-		return;
-	e->flags |= COMMIT_SEEN;
-	if (e->offset == o->offset && e->arrival_ms >= 0)
-		return;
-	e->flags |= COMMIT_UNSENT | COMMIT_UNSAVED;
-	e->offset = o->offset;
-	e->time_ms = WIRE_UNKNOWN;
-	e->arrival_ms = at_ms;
-}
-
-static void admin_state(struct group *g, uint8_t protocol, int state)
-{
-	if (g->protocol == protocol && g->state == state)
-		return;
-	g->protocol = protocol;
-	g->state = (uint8_t)state;
-	changed(g);
-}
-
-void table_admin_group(struct table *t, const struct kafka_group *k, int64_t at_ms)
-{
-	uint32_t n = table_group(t, k->name, strlen(k->name));
-	if (n == NAMES_NONE)
-		return;
-
-	t->groups[n].seen = true;
-	admin_state(&t->groups[n], k->simple ? WIRE_PROTOCOL_NONE : WIRE_PROTOCOL_UNKNOWN,
-		    k->state);
-	if (k->err != ERR_OK)
-		return;
-	t->groups[n].answered = true;
-	for (size_t i = 0; i < k->offset_count; i++)
-		admin_commit(t, n, &k->offsets[i], at_ms);
-}
-
-static struct record_str str_of(const char *s)
-{
-	return (struct record_str){.data = s, .size = (uint32_t)strlen(s)};
-}
-
-static void admin_member(struct members *m, const struct kafka_member *k)
-{
-	CLEANUP(mem_free)
-	struct record_assigned *assigned = mem_zeroed(k->assigned_count, sizeof(*assigned));
-	struct record_member one = {.id = str_of(k->id),
-				    .client_id = str_of(k->client_id),
-				    .host = str_of(k->host),
-				    .assigned = assigned,
-				    .assigned_count = k->assigned_count};
-
-	for (size_t i = 0; i < k->assigned_count; i++)
-		assigned[i] = (struct record_assigned){.topic = str_of(k->assigned[i].topic),
-						       .partitions = &k->assigned[i].partition,
-						       .count = 1};
-	members_set_about(m, &one);
-	members_set_assigned(m, &one);
-}
-
-static bool members_same(const struct members *a, const struct members *b)
-{
-	CLEANUP(buf_free) struct buf x = {0};
-	CLEANUP(buf_free) struct buf y = {0};
-
-	members_pack(a, &x);
-	members_pack(b, &y);
-	return x.size == y.size && memcmp(x.data, y.data, x.size) == 0;
-}
-
-void table_admin_members(struct table *t, const struct kafka_description *d)
-{
-	uint32_t n = table_group(t, d->group, strlen(d->group));
-	if (n == NAMES_NONE)
-		return;
-
-	struct group *g = &t->groups[n];
-	struct members now = {0};
-	for (size_t i = 0; i < d->member_count; i++)
-		admin_member(&now, &d->members[i]);
-	admin_state(g, g->protocol, d->state);
-	if (members_same(&now, &g->members)) {
-		members_free(&now);
-		return;
-	}
-	members_free(&g->members);
-	g->members = now;
-	changed(g);
-}
-
-void table_admin_end(struct table *t, bool partial)
-{
-	for (uint32_t i = 0; i < t->commits.count; i++) {
-		struct commit *e = commits_at(&t->commits, i);
-		const struct group *g = &t->groups[e->group];
-		bool missed = g->seen ? g->answered && !(e->flags & COMMIT_SEEN) : !partial;
-		if (missed)
-			kill_commit(t, e);
-	}
-	for (uint32_t n = 0; n < t->names.count && !partial; n++) {
-		struct group *g = &t->groups[n];
-		if (names_text(&t->names, n) == NULL || g->hidden || g->seen || g->gone)
-			continue;
-		reset(g);
-		end_if_empty(g);
-	}
 }
 
 /* --- telling and forgetting --- */
@@ -524,14 +387,14 @@ int table_restore_commit(struct table *t, const struct commit *c)
 	    names_text(&t->topics.names, c->topic) == NULL || c->partition > WIRE_PARTITION_MAX)
 		return ERR_MALFORMED;
 
-	struct commit *e = live_commit(t, c->group, c->topic, (int32_t)c->partition);
+	struct commit *e = table_live_commit(t, c->group, c->topic, (int32_t)c->partition);
 	if (e == NULL)
 		return ERR_MALFORMED;
 	*e = *c;
 	e->flags = COMMIT_ALIVE | COMMIT_UNSENT;
 	/* The rules may have become stricter since it was saved. */
 	if (t->groups[c->group].hidden || t->topics.items[c->topic].hidden)
-		kill_commit(t, e);
+		table_kill_commit(t, e);
 	return ERR_OK;
 }
 
@@ -545,7 +408,7 @@ size_t table_memory(const struct table *t)
 	for (uint32_t n = 0; n < t->names.count; n++) {
 		const struct members *m = &t->groups[n].members;
 		for (uint32_t i = 0; i < m->count; i++)
-			total += sizeof(*m->items) + m->items[i]->about_size +
+			total += sizeof(struct member *) + m->items[i]->about_size +
 				 m->items[i]->assigned_size;
 	}
 	return total;

@@ -71,7 +71,7 @@ void table_admin_begin(struct table *t);
 bool table_admin_listed(struct table *t, const char *name);
 
 /* Offsets and state of a group. A commit counts as arrived at at_ms if its offset moved. */
-void table_admin_group(struct table *t, const struct kafka_group *g, int64_t at_ms);
+void table_admin_group(struct table *t, const struct kafka_group *k, int64_t at_ms);
 
 /* The same for its members. */
 void table_admin_members(struct table *t, const struct kafka_description *d);

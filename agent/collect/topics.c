@@ -171,16 +171,15 @@ static void unlist(struct topic *it)
 void topics_update(struct topics *t, const struct kafka_topics *listed)
 {
 	uint32_t known = t->names.count;
-	CLEANUP(mem_free) bool *before = mem_zeroed(known, sizeof(*before));
 
 	for (uint32_t n = 0; n < known; n++) {
-		before[n] = t->items[n].listed;
+		t->items[n].before = t->items[n].listed;
 		t->items[n].listed = false;
 	}
 	for (size_t i = 0; i < listed->count; i++)
 		update_one(t, &listed->topics[i]);
 	for (uint32_t n = 0; n < known; n++) {
-		if (!before[n] || t->items[n].listed)
+		if (!t->items[n].before || t->items[n].listed)
 			continue;
 		unlist(&t->items[n]);
 		t->by_id_stale = true;

@@ -30,6 +30,7 @@ struct topic {
 	uint8_t id[16];   /* zero: unknown */
 	bool hidden;
 	bool listed;    /* by the brokers */
+	bool before;    /* was listed before the list that is being taken over */
 	bool gone;      /* no longer listed, and no pass has said so yet */
 	bool unsaved;   /* name or id differ from the state on disk */
 	bool forgotten; /* deleted there: keep.c */

@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/log.h"
 #include "proto/frame.h"
 #include "proto/wire.h"
 
@@ -27,7 +28,8 @@
 #define RECONNECT_MIN_MS 200
 #define RECONNECT_MAX_MS 30000
 #define RESEND_MS 60000
-#define WATCH_MS 1000 /* how often the watchdogs look, at the least */
+#define WATCH_MS 1000  /* how often the watchdogs look, at the least */
+#define STUCK_MS 30000 /* a connection that we closed is gone long before */
 
 enum slot_state { SLOT_FREE, SLOT_SENDING, SLOT_WAITING, SLOT_REPLIED, SLOT_FAILED };
 
@@ -47,6 +49,8 @@ struct link {
 	nng_msg *told; /* the reply the owner is looking at */
 	bool told_up;  /* what the owner believes */
 	unsigned int next_slot;
+	uint32_t closed_pipe; /* the last connection we closed */
+	int64_t closed_ms;
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -317,6 +321,20 @@ static void redial(struct link *l)
 	(void)start_dialer(l);
 }
 
+/* Close the connection, again if it does not go. nng up to 1.11 hangs for good, with all its
+ * connections, when it is about to read the rest of a request as its connection is closed. */
+static void close_pipe(struct link *l, nng_pipe p, int64_t now)
+{
+	if (l->closed_pipe != p.id) {
+		l->closed_pipe = p.id;
+		l->closed_ms = now;
+	} else if (now - l->closed_ms >= STUCK_MS) {
+		log_error("closed connection does not go: nng hangs", "url=%s", l->url);
+		abort();
+	}
+	nng_pipe_close(p);
+}
+
 /* nng by itself notices neither a peer that is frozen nor a dial that does not end. */
 static void watch(struct link *l, int64_t now)
 {
@@ -334,7 +352,7 @@ static void watch(struct link *l, int64_t now)
 	if (lonely)
 		redial(l);
 	if (silent)
-		nng_pipe_close(pipe);
+		close_pipe(l, pipe, now);
 }
 
 static bool next_change(struct link *l, struct link_event *e)

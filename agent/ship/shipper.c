@@ -6,10 +6,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "agent/ship/compose.h"
 #include "agent/ship/link.h"
-#include "agent/ship/window.h"
+#include "agent/ship/flight.h"
+#include "agent/thread.h"
 #include "common/arena.h"
 #include "common/buf.h"
 #include "common/clock.h"
@@ -19,6 +20,7 @@
 #include "proto/wire.h"
 
 #define WAIT_MAX_MS 500
+#define STOP_LOOK_MS 50        /* whether all is delivered */
 #define HELLO_RETRY_MS 5000    /* the aggregator has no time for us */
 #define HELLO_REFUSED_MS 60000 /* it does not want us */
 #define RETRY_MAX_MS 60000     /* of what an aggregator may ask for */
@@ -53,7 +55,7 @@ struct shipper {
 	int64_t hello_at;
 	int64_t pause_until; /* no batches before */
 	uint64_t epoch;      /* that the aggregator was told */
-	struct window window;
+	struct flight flight;
 	unsigned int credit;
 	uint32_t max_bytes;
 	bool zstd;
@@ -126,25 +128,7 @@ static void say_hello(struct shipper *s)
 		return; /* the link sends it again by itself */
 
 	state_spool(s->state, &spool);
-	/* wire.h's array is not const; the encoder only reads. */
-	const char *names[WIRE_CLUSTERS_MAX];
-	size_t count = MIN(s->options.cluster_count, (size_t)WIRE_CLUSTERS_MAX);
-	for (size_t i = 0; i < count; i++)
-		names[i] = s->options.clusters[i];
-	struct wire_hello hello = {
-		.agent = s->options.agent,
-		.epoch = spool.epoch,
-		.instance = s->options.instance,
-		.next_seq = spool.next_seq,
-		.version_min = WIRE_VERSION,
-		.version_max = WIRE_VERSION,
-		.features = WIRE_FEATURES,
-		.software = WARREN_VERSION,
-		.clusters = names,
-		.cluster_count = count,
-	};
-	buf_reset(&s->body);
-	wire_put_hello(&s->body, &hello);
+	compose_hello(&s->body, &s->options, &spool);
 	if (!post(s, FRAME_HELLO, (struct slot){LOAD_HELLO, spool.epoch, 0}))
 		later(s, HELLO_RETRY_MS);
 }
@@ -169,18 +153,18 @@ static void leave_epoch(struct shipper *s, const struct wire_welcome *w, uint64_
 }
 
 /* Where the aggregator stands decides, not what it acknowledged once: it may have lost its data. */
-static void start_window(struct shipper *s, uint64_t applied)
+static void start_flight(struct shipper *s, uint64_t applied)
 {
 	struct state_spool spool;
 
 	state_spool(s->state, &spool);
-	window_start(&s->window, MAX(applied, spool.floor_seq - 1));
-	state_acked(s->state, s->options.target, s->epoch, s->window.done);
+	flight_start(&s->flight, MAX(applied, spool.floor_seq - 1));
+	state_acked(s->state, s->options.target, s->epoch, s->flight.done);
 	if (applied + 1 < spool.floor_seq)
 		state_break(s->state); /* what it lacks only a full pass can give it */
 	for (size_t i = 0; i < LINK_SLOTS; i++) {
 		if (s->slots[i].load == LOAD_BATCH && s->slots[i].epoch == s->epoch)
-			window_send(&s->window, s->slots[i].seq);
+			flight_send(&s->flight, s->slots[i].seq);
 	}
 }
 
@@ -201,23 +185,22 @@ static void welcome(struct shipper *s, const struct wire_welcome *w, uint64_t ep
 	s->credit = MIN(MAX(w->credit, 1u), (unsigned int)BATCHES_MAX);
 	s->max_bytes = w->max_batch_bytes;
 	s->zstd = (w->features & WIRE_FEATURE_ZSTD) != 0;
-	start_window(s, w->applied_seq);
+	start_flight(s, w->applied_seq);
 	s->phase = PHASE_SHIPPING;
 	s->pause_until = 0;
 	s->refused = false;
 	log_info("shipping", "aggregator=%s session=%" PRIu64 " waiting=%" PRIu64,
-		 s->options.address, w->session, spool.next_seq - 1 - s->window.done);
+		 s->options.address, w->session, spool.next_seq - 1 - s->flight.done);
 }
 
 static void on_welcome(struct shipper *s, const struct frame *f, uint64_t epoch)
 {
 	struct wire_welcome w;
 
-	if (wire_get_welcome(f->body, f->size, &s->arena, &w) != ERR_OK)
-		later(s, HELLO_RETRY_MS);
-	else if (w.code == WIRE_OK)
+	bool ok = wire_get_welcome(f->body, f->size, &s->arena, &w) == ERR_OK;
+	if (ok && w.code == WIRE_OK)
 		welcome(s, &w, epoch);
-	else if (w.code == WIRE_REFUSED)
+	else if (ok && w.code == WIRE_REFUSED)
 		refuse(s, "aggregator refuses this agent", w.reason);
 	else
 		later(s, HELLO_RETRY_MS);
@@ -227,8 +210,8 @@ static void on_welcome(struct shipper *s, const struct frame *f, uint64_t epoch)
 
 static void finish(struct shipper *s, uint64_t seq)
 {
-	window_finish(&s->window, seq);
-	state_acked(s->state, s->options.target, s->epoch, s->window.done);
+	flight_finish(&s->flight, seq);
+	state_acked(s->state, s->options.target, s->epoch, s->flight.done);
 }
 
 static void reject(struct shipper *s, uint64_t seq, const char *reason)
@@ -246,29 +229,11 @@ static void reject(struct shipper *s, uint64_t seq, const char *reason)
 	finish(s, seq);
 }
 
-/* The agent's part of a batch goes before the rest: protobuf puts messages together that lie one
- * after the other, and the fields of one are not in the other. */
-static void seal(struct shipper *s, const uint8_t *body, size_t size, uint64_t seq)
-{
-	struct state_spool spool;
-
-	state_spool(s->state, &spool);
-	struct wire_batch head = {
-		.agent = s->options.agent,
-		.epoch = s->epoch,
-		.seq = seq,
-		.instance = s->options.instance,
-		.floor_seq = MIN(spool.floor_seq, seq),
-	};
-	buf_reset(&s->body);
-	wire_put_batch(&s->body, &head);
-	buf_put(&s->body, body, size);
-}
-
 /* Send the next batch there is. False when there is none, or none may be sent now. */
 static bool send_one(struct shipper *s)
 {
-	uint64_t seq = window_next(&s->window);
+	struct state_spool spool;
+	uint64_t seq = flight_next(&s->flight);
 	uint64_t found = 0;
 	uint8_t *body = NULL;
 	size_t size = 0;
@@ -282,19 +247,23 @@ static bool send_one(struct shipper *s)
 		return false;
 	if (found != seq) {
 		/* What lies between is no more; look from there, in the next round. */
-		window_raise(&s->window, found);
+		flight_raise(&s->flight, found);
 		free(body);
 		return true;
 	}
-	seal(s, body, size, seq);
+	state_spool(s->state, &spool);
+	if (spool.epoch == s->epoch)
+		compose_batch(&s->body, &s->options, &spool, seq, body, size);
 	free(body);
+	if (spool.epoch != s->epoch)
+		return false;
 	if (s->body.size > s->max_bytes) {
 		reject(s, seq, "larger than the aggregator takes");
 		return true;
 	}
 	if (!post(s, FRAME_BATCH, (struct slot){LOAD_BATCH, s->epoch, seq}))
 		return false;
-	window_send(&s->window, seq);
+	flight_send(&s->flight, seq);
 	return true;
 }
 
@@ -322,7 +291,7 @@ static void on_ack(struct shipper *s, const struct wire_ack *a, uint64_t seq)
 		refuse(s, "another agent has taken over this agent's name", a->reason);
 		break;
 	}
-	window_again(&s->window, seq);
+	flight_again(&s->flight, seq);
 }
 
 /* --- what the link tells --- */
@@ -352,7 +321,7 @@ static void on_reply(struct shipper *s, const struct link_event *e)
 		return;
 	}
 	s->pause_until = clock_mono_ms() + HELLO_RETRY_MS;
-	window_again(&s->window, slot.seq);
+	flight_again(&s->flight, slot.seq);
 }
 
 static void on_lost(struct shipper *s, unsigned int i)
@@ -363,7 +332,7 @@ static void on_lost(struct shipper *s, unsigned int i)
 	if (slot.load == LOAD_HELLO)
 		later(s, HELLO_RETRY_MS);
 	else if (slot.epoch == s->epoch)
-		window_again(&s->window, slot.seq);
+		flight_again(&s->flight, slot.seq);
 }
 
 static void on_up(struct shipper *s)
@@ -402,17 +371,24 @@ static void on_event(struct shipper *s, const struct link_event *e)
 
 /* --- the thread --- */
 
+/* When there is something to do that no event will tell of. */
+static int64_t due_at(const struct shipper *s)
+{
+	if (s->phase == PHASE_WAITING)
+		return s->hello_at;
+	return s->phase == PHASE_SHIPPING ? s->pause_until : 0;
+}
+
 static int wait_ms(const struct shipper *s, int64_t now)
 {
 	int64_t wait = WAIT_MAX_MS;
-
-	if (s->phase == PHASE_WAITING)
-		wait = MIN(wait, s->hello_at - now);
-	if (s->phase == PHASE_SHIPPING && s->pause_until > now)
-		wait = MIN(wait, s->pause_until - now);
+	int64_t due = due_at(s);
 	long long stop_by = atomic_load(&s->stop_by);
+
+	if (due > now)
+		wait = MIN(wait, due - now);
 	if (stop_by != 0)
-		wait = MIN(wait, MIN(stop_by - now, 50));
+		wait = MIN(wait, MIN(stop_by - now, STOP_LOOK_MS));
 	return (int)MAX(wait, 0);
 }
 
@@ -430,7 +406,7 @@ static void step(struct shipper *s, int64_t now)
 		say_hello(s);
 		return;
 	}
-	window_raise(&s->window, spool.floor_seq);
+	flight_raise(&s->flight, spool.floor_seq);
 	while (now >= s->pause_until && s->phase == PHASE_SHIPPING && send_one(s))
 		;
 }
@@ -445,7 +421,7 @@ static bool is_over(const struct shipper *s, int64_t now)
 	if (now >= stop_by || s->phase != PHASE_SHIPPING)
 		return true;
 	state_spool(s->state, &spool);
-	return s->window.done + 1 >= spool.next_seq;
+	return s->flight.done + 1 >= spool.next_seq;
 }
 
 static void *run(void *arg)
@@ -512,13 +488,7 @@ void shipper_ask_stop(struct shipper *s, int drain_ms)
 
 bool shipper_join(struct shipper **s, int timeout_ms)
 {
-	struct timespec until;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	int64_t ns = until.tv_nsec + timeout_ms % 1000 * 1000000l;
-	until.tv_sec += timeout_ms / 1000 + ns / 1000000000l;
-	until.tv_nsec = ns % 1000000000l;
-	if (pthread_clockjoin_np((*s)->thread, NULL, CLOCK_MONOTONIC, &until) != 0)
+	if (!thread_join((*s)->thread, timeout_ms))
 		return false;
 	state_on_append((*s)->state, (*s)->options.target, NULL, NULL);
 	free_shipper(s);

@@ -57,15 +57,25 @@ static MDB_val pack_key(struct state_key k, uint8_t out[static STATE_KEY_SIZE])
 	return state_val(out, STATE_KEY_SIZE);
 }
 
+static int begin_write(struct state *st, MDB_txn **ret_txn)
+{
+	int rc = st->env == NULL ? MDB_PANIC : mdb_txn_begin(st->env, NULL, 0, ret_txn);
+
+	if (rc != MDB_PANIC)
+		return state_from_mdb(rc);
+	int err = state_reopen(st);
+	return err != ERR_OK ? err : state_from_mdb(mdb_txn_begin(st->env, NULL, 0, ret_txn));
+}
+
 struct state_txn state_begin(struct state *st)
 {
 	struct state_txn t = {.state = st};
 	MDB_txn *txn = NULL;
 
 	pthread_mutex_lock(&st->writer);
-	state_check(&t, mdb_txn_begin(st->env, NULL, 0, &txn));
-	t.txn = txn;
 	pthread_mutex_lock(&st->lock);
+	t.err = begin_write(st, &txn);
+	t.txn = txn;
 	t.next = st->next;
 	pthread_mutex_unlock(&st->lock);
 	return t;
@@ -138,7 +148,8 @@ int state_walk(struct state *st, enum state_kind kind, uint32_t cluster,
 	MDB_val k = pack_key((struct state_key){.cluster = cluster}, raw);
 	MDB_val v;
 
-	int rc = mdb_txn_begin(st->env, NULL, MDB_RDONLY, &txn);
+	pthread_mutex_lock(&st->lock);
+	int rc = st->env == NULL ? MDB_PANIC : mdb_txn_begin(st->env, NULL, MDB_RDONLY, &txn);
 	if (rc == MDB_SUCCESS)
 		rc = mdb_cursor_open(txn, st->kinds[kind], &cursor);
 	int err = state_from_mdb(rc);
@@ -158,5 +169,6 @@ int state_walk(struct state *st, enum state_kind kind, uint32_t cluster,
 		mdb_cursor_close(cursor);
 	if (txn != NULL)
 		mdb_txn_abort(txn);
+	pthread_mutex_unlock(&st->lock);
 	return err != ERR_OK || rc == MDB_NOTFOUND ? err : state_from_mdb(rc);
 }

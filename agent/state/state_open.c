@@ -164,28 +164,32 @@ static void load_targets(struct state_txn *t)
 	}
 }
 
-static void count_spool(struct state_txn *t)
+/* What is on disk; the floor is the caller's. Returns the lowest key, or next. */
+static uint64_t count_spool(struct state_txn *t)
 {
 	struct state *st = t->state;
 	MDB_cursor *cursor = NULL;
 	MDB_val k;
 	MDB_val v;
 
-	st->floor = st->next;
+	uint64_t lowest = st->next;
+	st->disk_bytes = 0;
+	st->disk_batches = 0;
 	if (t->err != ERR_OK || !state_check(t, mdb_cursor_open(t->txn, st->spool, &cursor)))
-		return;
+		return lowest;
 	int rc = mdb_cursor_get(cursor, &k, &v, MDB_FIRST);
 	for (; rc == MDB_SUCCESS; rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) {
 		if (k.mv_size != 8 || v.mv_size < 8 || get_be64(k.mv_data) >= st->next) {
 			rc = MDB_CORRUPTED;
 			break;
 		}
-		st->floor = MIN(st->floor, get_be64(k.mv_data));
+		lowest = MIN(lowest, get_be64(k.mv_data));
 		st->disk_bytes += v.mv_size - 8;
 		st->disk_batches++;
 	}
 	mdb_cursor_close(cursor);
 	state_check(t, rc == MDB_NOTFOUND ? MDB_SUCCESS : rc);
+	return lowest;
 }
 
 static void load(struct state_txn *t)
@@ -201,7 +205,7 @@ static void load(struct state_txn *t)
 	} else {
 		load_head(t);
 		load_targets(t);
-		count_spool(t);
+		st->floor = count_spool(t);
 	}
 	t->next = st->next;
 }
@@ -226,8 +230,11 @@ static int load_all(struct state *st, const char *dir, char why[static WHY])
 	return err;
 }
 
-static int fill_options(struct state *st, const struct state_options *options)
+static int fill_options(struct state *st, const char *dir, const struct state_options *options)
 {
+	st->dir = strdup(dir);
+	if (st->dir == NULL)
+		return -ENOMEM;
 	st->spool_limit = options->spool_bytes;
 	st->spool_age_ms = options->spool_age_ms;
 	st->target_count = MIN(options->target_count, (size_t)STATE_TARGETS_MAX);
@@ -254,8 +261,43 @@ static void give_back(struct state **st)
 		close((*st)->lock_fd);
 	for (size_t i = 0; i < (*st)->target_count; i++)
 		free((*st)->targets[i].address);
+	free((*st)->dir);
 	free(*st);
 	*st = NULL;
+}
+
+/* The handles of a transaction last only when it is committed. */
+static int reopen_dbs(struct state *st)
+{
+	struct state_txn t = {.state = st};
+	MDB_txn *txn = NULL;
+
+	state_check(&t, mdb_txn_begin(st->env, NULL, 0, &txn));
+	t.txn = txn;
+	open_dbs(&t);
+	count_spool(&t);
+	if (t.err == ERR_OK)
+		state_check(&t, mdb_txn_commit(txn));
+	else if (txn != NULL)
+		mdb_txn_abort(txn);
+	return t.err;
+}
+
+int state_reopen(struct state *st)
+{
+	char why[WHY];
+
+	if (st->env != NULL)
+		mdb_env_close(st->env);
+	st->env = NULL;
+	int err = open_env(st, st->dir, why);
+	if (err == ERR_OK)
+		err = reopen_dbs(st);
+	if (err != ERR_OK && st->env != NULL) {
+		mdb_env_close(st->env);
+		st->env = NULL;
+	}
+	return err;
 }
 
 int state_open(const char *dir, const struct state_options *options, char why[static 512],
@@ -269,7 +311,7 @@ int state_open(const char *dir, const struct state_options *options, char why[st
 	pthread_mutex_init(&st->lock, NULL);
 
 	snprintf(why, WHY, "out of memory");
-	int err = fill_options(st, options);
+	int err = fill_options(st, dir, options);
 	if (err == ERR_OK)
 		err = lock_dir(st, dir, why);
 	if (err == ERR_OK)

@@ -24,7 +24,7 @@
  * A batch's number is its key minus base, so that a new epoch, whose numbers start at 1 again,
  * moves no batch.
  */
-#define STATE_HEAD_SIZE (6 * 8)
+#define STATE_HEAD_SIZE 48
 
 /* A batch in memory. */
 struct state_kept {
@@ -43,6 +43,7 @@ struct state_target {
 };
 
 struct state {
+	char *dir; /* owned */
 	MDB_env *env;
 	MDB_dbi meta, spool;
 	MDB_dbi kinds[STATE_KINDS];
@@ -93,3 +94,9 @@ void state_spool_taken(struct state_txn *t, const struct state_spooled *s);
 void state_spool_kept(struct state_txn *t);
 
 uint64_t state_random(void);
+
+/* --- state_open.c --- */
+
+/* Close LMDB and open it again: it refuses everything after a write of its own head has failed.
+ * The lock is held, no transaction is open. */
+MUST_CHECK int state_reopen(struct state *st);

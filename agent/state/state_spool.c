@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/state/state_priv.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,18 +27,22 @@ void state_append(struct state_txn *t, const void *body, size_t size)
 	t->last = k;
 }
 
-static void put_kept(struct state_txn *t, const struct state_kept *k)
+/* False where it is on disk already: the transaction that failed for all we know was written. */
+static bool put_kept(struct state_txn *t, const struct state_kept *k)
 {
 	uint8_t raw[8];
 	put_be64(raw, k->key);
 	MDB_val key = state_val(raw, sizeof(raw));
 	MDB_val v = {8 + k->size, NULL};
 
-	if (t->err != ERR_OK ||
-	    !state_check(t, mdb_put(t->txn, t->state->spool, &key, &v, MDB_RESERVE)))
-		return;
+	if (t->err != ERR_OK)
+		return false;
+	int rc = mdb_put(t->txn, t->state->spool, &key, &v, MDB_RESERVE | MDB_NOOVERWRITE);
+	if (rc == MDB_KEYEXIST || !state_check(t, rc))
+		return false;
 	put_be64(v.mv_data, (uint64_t)k->at_ms);
 	memcpy((uint8_t *)v.mv_data + 8, k->body, k->size);
+	return true;
 }
 
 static bool is_due(const struct state *st, const struct state_spooled *s, uint64_t key,
@@ -105,7 +110,8 @@ static void put_targets(struct state_txn *t)
 static void put_batches(struct state_txn *t, const struct state_kept *k, struct state_spooled *s)
 {
 	for (; k != NULL; k = k->next) {
-		put_kept(t, k);
+		if (!put_kept(t, k))
+			continue;
 		s->bytes += k->size;
 		s->batches++;
 	}
@@ -166,6 +172,7 @@ void state_spool_taken(struct state_txn *t, const struct state_spooled *s)
 /* Give the oldest up, on disk too: a hole in the middle of the numbers would hold up more. */
 static void drop_oldest(struct state *st)
 {
+	assert(st->first != NULL);
 	uint64_t first = st->first->key;
 
 	st->dropped += st->floor < first ? first - st->floor + 1 : 1;
@@ -215,9 +222,9 @@ static int fetch_disk(struct state *st, uint64_t key, uint64_t *ret_key, uint8_t
 	uint8_t raw[8];
 	put_be64(raw, key);
 	MDB_val k = state_val(raw, sizeof(raw));
-	MDB_val v;
+	MDB_val v = {0};
 
-	int rc = mdb_txn_begin(st->env, NULL, MDB_RDONLY, &txn);
+	int rc = st->env == NULL ? MDB_PANIC : mdb_txn_begin(st->env, NULL, MDB_RDONLY, &txn);
 	if (rc == MDB_SUCCESS)
 		rc = mdb_cursor_open(txn, st->spool, &cursor);
 	if (rc == MDB_SUCCESS)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregator/ingest/margin.h"
 #include "aggregator/ingest/members.h"
 #include "common/err.h"
 
@@ -40,14 +41,16 @@ static uint32_t topic_of(struct work *w, uint32_t name)
 
 /* --- log rows --- */
 
-static void remember_end(struct work *w, struct store_log_key k, int64_t end)
+static void remember_end(struct work *w, struct store_log_key k, const struct log_track *log)
 {
 	struct history h;
 
 	store_get_history(w->txn, k, &h);
-	unsigned levels = history_add(&h, w->b->pass_at_ms, end);
+	unsigned levels = history_add(&h, w->b->pass_at_ms, log->end);
 	if (levels != 0)
 		store_put_history(w->txn, k, &h, levels);
+	if (log->start_moved_ms == w->b->pass_at_ms)
+		margin_note(w->txn, k, log, &h);
 }
 
 static void apply_log(struct work *w, const struct wire_log_row *row)
@@ -68,7 +71,7 @@ static void apply_log(struct work *w, const struct wire_log_row *row)
 		return;
 	store_put_log(w->txn, k, &track);
 	if (row->end != WIRE_UNKNOWN)
-		remember_end(w, k, row->end);
+		remember_end(w, k, &track);
 }
 
 /* --- commit rows --- */
@@ -264,7 +267,7 @@ static void begin_pass(struct work *w)
 	if ((b->flags & WIRE_PASS_FULL) && (b->flags & WIRE_PASS_FIRST))
 		census_begin(&c->census, b->pass);
 	c->pass = b->pass;
-	(void)track_cluster_pass(&c->track, b->pass_at_ms, b->interval_ms, w->a->rules->window_ms);
+	(void)track_cluster_pass(&c->track, b->pass_at_ms, b->interval_ms, w->a->window_ms);
 }
 
 static void end_pass(struct work *w, int64_t now_ms)

@@ -16,7 +16,7 @@ struct apply {
 	struct store_txn *txn;
 	struct names *names;
 	struct clusters *clusters;
-	const struct rules *rules;
+	int64_t window_ms; /* the greatest of any rule */
 };
 
 /* Apply a decoded batch. *ret_cluster is the cluster it speaks of; its due flag says that a pass

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregator/ingest/diary.h"
 #include "aggregator/ingest/members.h"
 #include "aggregator/ingest/picture.h"
 #include "common/err.h"
@@ -20,6 +21,7 @@ struct later {
 struct walk {
 	struct evaluate *e;
 	struct picture *picture;
+	struct diary *diary;
 	struct later owned;   /* partitions with an owner and no commit */
 	struct later expired; /* groups silent for too long */
 	struct later walked;  /* groups with commits, in the order of their numbers */
@@ -42,6 +44,25 @@ static void add_later(struct later *l, struct store_commit_key k)
 			abort();
 	}
 	l->keys[l->count++] = k;
+}
+
+/* The rules for a partition; for the group as a whole with a topic of 0. */
+static const struct rules *rules_for(const struct walk *w, uint32_t group, uint32_t topic,
+				     int32_t partition)
+{
+	const struct cluster *c = w->e->cluster;
+	struct rules_memo_place place = {
+		.cluster = c->id,
+		.group = group,
+		.topic = topic,
+		.names = {.environment = c->origin.environment,
+			  .cluster = c->name,
+			  .group = names_text(w->e->names, group),
+			  .topic = topic == 0 ? NULL : names_text(w->e->names, topic),
+			  .partition = partition},
+	};
+
+	return rules_memo_get(w->e->rules, &place);
 }
 
 /* --- one group --- */
@@ -67,28 +88,33 @@ static void begin_group(struct walk *w, uint32_t group)
 		abort();
 	picture_begin_group(w->picture, group, names_text(w->e->names, group),
 			    w->has_group ? &w->group : NULL);
+	diary_begin_group(w->diary, group);
 }
 
 /* A group without members and without a commit for a long time is dropped. */
-static bool expired(const struct walk *w)
+static bool expired(const struct walk *w, uint32_t group)
 {
 	return w->newest_ms != 0 && w->members.count == 0 &&
-	       w->e->cluster->track.last_ms - w->newest_ms > w->e->rules->expire_group_ms;
+	       w->e->cluster->track.last_ms - w->newest_ms >
+		       rules_for(w, group, 0, -1)->expire_group_ms;
 }
 
 static void end_group(struct walk *w, uint32_t group)
 {
 	uint32_t cluster = w->e->cluster->id;
+	bool gone = expired(w, group);
 
 	for (size_t i = 0; i < w->members.owned_count; i++)
 		if (!w->owned_seen[i])
 			add_later(&w->owned, (struct store_commit_key){
 						     cluster, group, w->members.owned[i].topic,
 						     w->members.owned[i].partition});
-	if (expired(w))
+	if (gone)
 		add_later(&w->expired,
 			  (struct store_commit_key){.cluster = cluster, .group = group});
-	picture_end_group(w->picture, !expired(w));
+	struct view_group *g = picture_end_group(w->picture, !gone);
+	if (g != NULL)
+		diary_end_group(w->diary, g);
 	members_free(&w->members);
 	free(w->owned_seen);
 	w->owned_seen = NULL;
@@ -121,24 +147,46 @@ static bool join_history(struct walk *w, struct store_commit_key k, struct commi
 	return track_history(t, &h);
 }
 
-/* Judge one partition with a new pass, or again with the old one when the agent is blind. */
+/* Judge one partition with a new pass, or again with the old one when the agent is blind. t is
+ * in->commit. */
 static bool judge_partition(struct walk *w, struct store_commit_key k, struct commit_track *t,
-			    const struct log_track *log, struct verdict *ret_v)
+			    const struct judge_input *in, struct verdict *ret_v)
 {
-	const struct evaluate *e = w->e;
-	const struct group_track *group = w->has_group ? &w->group : NULL;
-	const struct cluster_track *cluster = &e->cluster->track;
-	struct judge_input in = {t, log, group, cluster, e->rules, cluster->last_ms + e->silent_ms};
+	int64_t at_ms = in->cluster->last_ms;
 	bool changed = false;
 
-	if (e->silent_ms == 0) {
-		changed |= track_pass(t, log, group, cluster, cluster->last_ms);
+	if (w->e->silent_ms == 0) {
+		changed |= track_pass(t, in->log, in->group, in->cluster, at_ms);
 		changed |= join_history(w, k, t);
 	}
-	judge(&in, ret_v);
-	if (e->silent_ms == 0)
-		changed |= track_publish(t, ret_v, e->rules, cluster->last_ms);
+	judge(in, ret_v);
+	if (w->e->silent_ms == 0)
+		changed |= track_publish(t, ret_v, in->rules, at_ms);
 	return changed;
+}
+
+/* Whoever shows it, and whoever keeps it. */
+static void tell(struct walk *w, struct store_commit_key k, const struct members_one *owner,
+		 struct diary_partition *p)
+{
+	struct store_log_key l = {k.cluster, k.topic, k.partition};
+
+	p->topic_id = k.topic;
+	p->topic = names_text(w->e->names, k.topic);
+	p->partition = k.partition;
+	diary_partition(w->diary, p);
+	picture_add_partition(w->picture, &(struct picture_partition){
+						  .topic = k.topic,
+						  .name = p->topic,
+						  .partition = k.partition,
+						  .track = p->in->commit,
+						  .log = p->in->log,
+						  .verdict = p->verdict,
+						  .rules = p->in->rules,
+						  .owner = owner,
+						  .margin = margin_of(w->e->txn, l, p->in->log,
+								      p->verdict, p->in->now_ms),
+					  });
 }
 
 static void take_partition(struct walk *w, struct store_commit_key k, struct commit_track *t)
@@ -146,6 +194,7 @@ static void take_partition(struct walk *w, struct store_commit_key k, struct com
 	struct members_owned place = {k.topic, k.partition, 0};
 	const struct members_owned *owned = members_find(&w->members, &place);
 	const struct members_one *owner = owned == NULL ? NULL : &w->members.list[owned->member];
+	const struct cluster_track *cluster = &w->e->cluster->track;
 	struct log_track log;
 	struct verdict v;
 
@@ -158,19 +207,20 @@ static void take_partition(struct walk *w, struct store_commit_key k, struct com
 	}
 	bool has_log = store_get_log(w->e->txn,
 				     (struct store_log_key){k.cluster, k.topic, k.partition}, &log);
-	changed |= judge_partition(w, k, t, has_log ? &log : NULL, &v);
+	const struct judge_input in = {t,
+				       has_log ? &log : NULL,
+				       w->has_group ? &w->group : NULL,
+				       cluster,
+				       rules_for(w, k.group, k.topic, k.partition),
+				       cluster->last_ms + w->e->silent_ms};
+	struct diary_partition p = {.in = &in, .verdict = &v, .before = (enum status)t->status};
+	int64_t lost_at_ms = t->lost_at_ms;
+	changed |= judge_partition(w, k, t, &in, &v);
 	if (changed)
 		store_put_commit(w->e->txn, k, t);
 	w->newest_ms = MAX(w->newest_ms, t->arrival_ms);
-	picture_add_partition(w->picture, &(struct picture_partition){
-						  .topic = k.topic,
-						  .name = names_text(w->e->names, k.topic),
-						  .partition = k.partition,
-						  .track = t,
-						  .log = has_log ? &log : NULL,
-						  .verdict = &v,
-						  .owner = owner,
-					  });
+	p.lost = lost_at_ms == 0 && t->lost_at_ms != 0;
+	tell(w, k, owner, &p);
 }
 
 /* --- the cluster --- */
@@ -251,11 +301,17 @@ static void drop_expired(struct walk *w)
 
 struct view *evaluate_cluster(struct evaluate *e)
 {
-	struct walk w = {.e = e, .picture = picture_new(e->cluster, e->rules, e->silent_ms)};
+	struct walk w = {
+		.e = e,
+		.picture = picture_new(e->cluster, e->silent_ms),
+		.diary = diary_begin(e->txn, e->cluster->id, e->cluster->track.last_ms,
+				     e->silent_ms == 0),
+	};
 
 	walk_logs(&w);
 	walk_commits(&w);
 	walk_groups(&w);
+	diary_end(&w.diary);
 	if (e->silent_ms == 0) {
 		add_owned(&w);
 		drop_expired(&w);

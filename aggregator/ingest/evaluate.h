@@ -10,13 +10,13 @@
  */
 
 #include "aggregator/ingest/cluster.h"
-#include "aggregator/judge/judge.h"
+#include "aggregator/judge/rules_memo.h"
 #include "aggregator/judge/view.h"
 
 struct evaluate {
 	struct store_txn *txn;
 	struct names *names;
-	const struct rules *rules;
+	struct rules_memo *rules;
 	struct cluster *cluster;
 
 	/* How long the agent has been silent since its last pass. Within the time of a few passes

@@ -13,6 +13,7 @@
 
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/log.h"
 #include "proto/wire.h"
 
 /*
@@ -27,6 +28,7 @@
 
 #define RECEIVE_MAX (WIRE_BODY_MAX + 65536)
 #define REPLY_MS 10000 /* a peer that does not take a reply for so long is closed */
+#define STUCK_MS 30000 /* a connection that we closed is gone long before */
 #define SWEEP_MS 1000  /* how often silent connections are looked for */
 
 enum context_state { CONTEXT_RECEIVING, CONTEXT_HELD, CONTEXT_REPLYING };
@@ -52,6 +54,7 @@ struct listener {
 
 struct connection {
 	int64_t heard_ms;
+	int64_t closed_ms; /* when we closed it; 0: it is open */
 	char remote[INGEST_LINK_REMOTE_MAX];
 };
 
@@ -140,6 +143,23 @@ static void on_pipe(nng_pipe p, nng_pipe_ev event, void *arg)
 		nng_pipe_close(p);
 }
 
+/* Note that the connection of entry i is being closed by us. Called with the lock held. */
+static void note_closed(struct ingest_link *l, size_t i, int64_t now)
+{
+	l->connections[i].closed_ms = now;
+	l->stats.idle++;
+}
+
+/* nng up to 1.11 hangs for good, with all its connections, when it is about to read the rest of
+ * a request as its connection is closed. */
+static void check_closed(const struct connection *c, int64_t now)
+{
+	if (now - c->closed_ms < STUCK_MS)
+		return;
+	log_error("closed connection does not go: nng hangs", "remote=%s", c->remote);
+	abort();
+}
+
 /* The next connection that has been silent for too long, or 0. */
 static uint32_t next_silent(struct ingest_link *l, int64_t now)
 {
@@ -149,11 +169,14 @@ static uint32_t next_silent(struct ingest_link *l, int64_t now)
 	for (size_t i = 0; id == 0 && i < l->limits.connections; i++) {
 		struct connection *c = &l->connections[i];
 
-		if (l->ids[i] == 0 || now - c->heard_ms < l->limits.idle_ms)
+		if (l->ids[i] == 0)
 			continue;
-		c->heard_ms = now;
-		l->stats.idle++;
-		id = l->ids[i];
+		if (c->closed_ms != 0) {
+			check_closed(c, now);
+		} else if (now - c->heard_ms >= l->limits.idle_ms) {
+			note_closed(l, i, now);
+			id = l->ids[i];
+		}
 	}
 	pthread_mutex_unlock(&l->lock);
 	return id;
@@ -251,7 +274,9 @@ static void drop_peer(struct context *c)
 	struct ingest_link *l = c->listener->link;
 
 	pthread_mutex_lock(&l->lock);
-	l->stats.idle++;
+	size_t i = find(l, (uint32_t)nng_pipe_id(c->peer));
+	if (i < l->limits.connections && l->connections[i].closed_ms == 0)
+		note_closed(l, i, clock_mono_ms());
 	pthread_mutex_unlock(&l->lock);
 	nng_pipe_close(c->peer);
 }

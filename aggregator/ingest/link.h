@@ -7,7 +7,8 @@
  * The only file of the aggregator that knows nng. Every request that is taken must be
  * answered once with ingest_link_reply(), in any order, from any thread. What is held,
  * queued or taken, is bounded in number and bytes; beyond that a request is answered at
- * once with the busy reply the owner supplied, and nothing of it is kept.
+ * once with the busy reply the owner supplied, and nothing of it is kept. Where nng itself
+ * hangs (see check_closed() in link.c) the process is ended by abort(): only a new one can go on.
  */
 
 #include "common/base.h"
@@ -72,6 +73,7 @@ void ingest_link_reply(struct ingest_message *m, const void *reply, size_t size)
 /* May be called from any thread. */
 void ingest_link_stats(struct ingest_link *l, struct ingest_link_stats *ret_stats);
 
-/* Stop listening, drop connections and what is queued. Every request taken must have been
- * answered. Accepts NULL. */
+/* Stop listening, drop connections and what is queued; for the end of the process, not to listen
+ * anew in it: nng may hang after (see above). Every request taken must have been answered.
+ * Accepts NULL. */
 void ingest_link_close(struct ingest_link *l);

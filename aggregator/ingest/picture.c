@@ -14,8 +14,8 @@ struct topic_text {
 
 struct picture {
 	struct view *view;
-	const struct rules *rules;
-	int64_t now_ms; /* the pass judged */
+	int64_t now_ms;         /* the pass judged */
+	int64_t window_from_ms; /* of the cluster's window */
 	bool stale;
 
 	struct view_topic *topics;
@@ -78,7 +78,7 @@ static void set_agent(struct view *v, const struct origin *o)
 	};
 }
 
-struct picture *picture_new(const struct cluster *c, const struct rules *rules, int64_t silent_ms)
+struct picture *picture_new(const struct cluster *c, int64_t silent_ms)
 {
 	struct picture *p = calloc(1, sizeof(*p));
 	struct view *v = view_new();
@@ -95,8 +95,8 @@ struct picture *picture_new(const struct cluster *c, const struct rules *rules, 
 	v->received_ms = c->origin.passed_ms;
 	set_agent(v, &c->origin);
 	p->view = v;
-	p->rules = rules;
 	p->now_ms = c->track.last_ms;
+	p->window_from_ms = c->track.last_ms - c->track.window_ms;
 	p->stale = silent_ms != 0;
 	return p;
 }
@@ -218,7 +218,9 @@ void picture_begin_group(struct picture *p, uint32_t id, const char *name,
 		.id = id,
 		.status = STATUS_OK,
 		.stale = p->stale,
+		.margin_ms = VIEW_UNKNOWN,
 		.time_lag_ms = VIEW_UNKNOWN,
+		.rebalances = group == NULL ? 0 : track_rebalances(group, p->window_from_ms),
 		.state = state_text(group),
 		.protocol = protocol_text(group),
 		.member_count = group == NULL ? 0 : group->member_count,
@@ -245,7 +247,7 @@ static void set_offsets(struct picture *p, struct view_partition *v,
 	struct track_edge last;
 
 	v->has_offsets =
-		track_edges(one->track, one->log, p->now_ms - p->rules->window_ms, &first, &last);
+		track_edges(one->track, one->log, p->now_ms - one->rules->window_ms, &first, &last);
 	if (!v->has_offsets)
 		return;
 	v->start = picture_offset(one->track, &first);
@@ -282,6 +284,9 @@ void picture_add_partition(struct picture *p, const struct picture_partition *on
 		.log_end = one->log == NULL ? VIEW_UNKNOWN : one->log->end,
 		.lag = v->lag,
 		.lost = v->lost,
+		.lost_at_ms = v->lost > 0 ? t->lost_at_ms : 0,
+		.margin_ms = one->margin.ms,
+		.margin_at_least = one->margin.at_least,
 		.time_lag_ms = v->time_lag_ms,
 		.time_lag_at_least = v->time_lag_at_least,
 		.eta_ms = v->eta_ms,
@@ -312,10 +317,14 @@ static void sum_partition(struct view_group *g, const struct view_partition *v, 
 		g->time_lag_ms = v->time_lag_ms;
 		g->time_lag_at_least = v->time_lag_at_least;
 	}
+	if (v->margin_ms >= 0 && (g->margin_ms < 0 || v->margin_ms < g->margin_ms)) {
+		g->margin_ms = v->margin_ms;
+		g->margin_at_least = v->margin_at_least;
+	}
+	g->lost += v->lost;
 	if (v->counted && v->status > *worst) {
 		*worst = v->status;
 		g->reason = v->reason;
-		g->since_ms = v->since_ms;
 	}
 }
 
@@ -333,16 +342,17 @@ static void sum_up(struct view_group *g)
 		g->complete = (float)complete / (float)g->partition_count;
 }
 
-void picture_end_group(struct picture *p, bool keep_it)
+struct view_group *picture_end_group(struct picture *p, bool keep_it)
 {
 	if (!keep_it)
-		return;
+		return NULL;
 	struct view_group *g = &p->groups[p->group_count++];
 	if (p->partition_count > 1)
 		qsort(p->partitions, p->partition_count, sizeof(*p->partitions), by_topic);
 	g->partitions = keep(p->view, p->partitions, p->partition_count * sizeof(*p->partitions));
 	g->partition_count = p->partition_count;
 	sum_up(g);
+	return g;
 }
 
 /* --- the end --- */

@@ -7,6 +7,7 @@
  */
 
 #include "aggregator/ingest/cluster.h"
+#include "aggregator/ingest/margin.h"
 #include "aggregator/ingest/members.h"
 #include "aggregator/judge/judge.h"
 #include "aggregator/judge/view.h"
@@ -14,7 +15,7 @@
 struct picture;
 
 /* Begin. silent_ms: how long the agent has been silent; 0 with a new pass. */
-struct picture *picture_new(const struct cluster *c, const struct rules *rules, int64_t silent_ms);
+struct picture *picture_new(const struct cluster *c, int64_t silent_ms);
 
 /* One topic partition; topics in any order, the partitions of a topic rising and together. */
 void picture_add_log(struct picture *p, uint32_t topic, const char *name, int32_t partition,
@@ -32,13 +33,16 @@ struct picture_partition {
 	const struct commit_track *track;
 	const struct log_track *log; /* NULL: not known */
 	const struct verdict *verdict;
+	const struct rules *rules;       /* by which it was judged */
 	const struct members_one *owner; /* NULL: none */
+	struct margin margin;
 };
 
 void picture_add_partition(struct picture *p, const struct picture_partition *one);
 
-/* keep false: the group is not to be shown. */
-void picture_end_group(struct picture *p, bool keep);
+/* keep false: the group is not to be shown. Its view, borrowed and not complete in since_ms, until
+ * the next group begins; NULL if it is not kept. */
+struct view_group *picture_end_group(struct picture *p, bool keep);
 
 /* End: the view is the caller's, *p is gone. */
 struct view *picture_finish(struct picture **p);

@@ -41,10 +41,12 @@ struct writer {
 	/* shared, under lock */
 	pthread_mutex_t lock;
 	struct burial *burials;
+	struct rules_set *rules; /* to be taken; NULL: no new ones */
 	struct writer_stats stats;
 	bool stopping;
 
 	/* owned by the writer thread */
+	struct rules_memo *memo; /* of the rules judged by */
 	struct names *names;
 	struct clusters *clusters;
 	struct sessions *sessions;
@@ -187,6 +189,15 @@ static void forget(struct writer *w)
 		log_error("store cannot be read", "");
 }
 
+/* What is to be removed by hand, but is still in the views, stays out of sight. */
+static void hide_burials(struct writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	for (const struct burial *b = w->burials; b != NULL; b = b->next)
+		board_drop_group(w->options.board, b->cluster, b->group, b->topic);
+	pthread_mutex_unlock(&w->lock);
+}
+
 static void hang_up(struct writer *w, bool committed)
 {
 	for (size_t i = 0; i < w->view_count; i++) {
@@ -195,6 +206,8 @@ static void hang_up(struct writer *w, bool committed)
 		else
 			view_unref(&w->views[i]);
 	}
+	if (w->view_count != 0)
+		hide_burials(w);
 	w->view_count = 0;
 }
 
@@ -225,7 +238,7 @@ static void judge_cluster(struct writer *w, struct cluster *c, int64_t silent_ms
 	struct evaluate e = {
 		.txn = begin(w),
 		.names = w->names,
-		.rules = &w->options.rules,
+		.rules = w->memo,
 		.cluster = c,
 		.silent_ms = silent_ms,
 	};
@@ -326,7 +339,7 @@ static void apply_now(struct writer *w, struct ingest_message *m, const struct w
 	struct apply a = {
 		.names = w->names,
 		.clusters = w->clusters,
-		.rules = &w->options.rules,
+		.window_ms = rules_max_window_ms(rules_memo_set(w->memo)),
 	};
 	struct cluster *c = NULL;
 	const char *why = "";
@@ -479,14 +492,26 @@ static void bury(struct writer *w, const struct burial *b)
 	c->due = c->track.last_ms != 0;
 }
 
+/* Judge by these from now on; takes the reference. */
+static void use_rules(struct writer *w, struct rules_set *rules)
+{
+	rules_memo_free(&w->memo);
+	w->memo = rules_memo_new(rules);
+	rules_unref(&rules);
+}
+
 static void commands(struct writer *w)
 {
 	pthread_mutex_lock(&w->lock);
 	struct burial *list = w->burials;
+	struct rules_set *rules = w->rules;
 	w->burials = NULL;
+	w->rules = NULL;
 	w->stats = w->counts;
 	pthread_mutex_unlock(&w->lock);
 
+	if (rules != NULL)
+		use_rules(w, rules);
 	while (list != NULL) {
 		struct burial *b = list;
 
@@ -510,6 +535,18 @@ void writer_bury(struct writer *w, uint32_t cluster, uint32_t group, const char 
 	b->next = w->burials;
 	w->burials = b;
 	pthread_mutex_unlock(&w->lock);
+	ingest_link_wake(w->options.link);
+}
+
+void writer_set_rules(struct writer *w, struct rules_set *rules)
+{
+	struct rules_set *replaced = rules_ref(rules);
+
+	pthread_mutex_lock(&w->lock);
+	struct rules_set *before = w->rules;
+	w->rules = replaced;
+	pthread_mutex_unlock(&w->lock);
+	rules_unref(&before);
 	ingest_link_wake(w->options.link);
 }
 
@@ -564,6 +601,7 @@ int writer_start(const struct writer_options *o, struct writer **ret_w)
 	pthread_mutex_init(&w->lock, NULL);
 	arena_init(&w->arena, WIRE_ARENA_BYTES);
 	w->sessions = sessions_new();
+	w->memo = rules_memo_new(o->rules);
 	int err = load(w);
 	if (err == ERR_OK)
 		err = -pthread_create(&w->thread, NULL, run, w);
@@ -595,6 +633,8 @@ void writer_stop(struct writer **w)
 		done->later = m->next;
 		ingest_link_reply(m, NULL, 0);
 	}
+	rules_memo_free(&done->memo);
+	rules_unref(&done->rules);
 	names_free(&done->names);
 	clusters_free(&done->clusters);
 	sessions_free(&done->sessions);

@@ -7,7 +7,7 @@
  */
 
 #include "aggregator/ingest/link.h"
-#include "aggregator/judge/judge.h"
+#include "aggregator/judge/rules.h"
 #include "aggregator/judge/view.h"
 #include "aggregator/store/store.h"
 
@@ -17,7 +17,7 @@ struct writer_options {
 	struct store *store;
 	struct board *board;
 	struct ingest_link *link;
-	struct rules rules;
+	struct rules_set *rules; /* to begin with; the writer takes a reference of its own */
 };
 
 /* Load what the store knows, hang up a view of each cluster, and start the thread. Everything in
@@ -29,6 +29,9 @@ void writer_stop(struct writer **w);
 
 /* Have a group, or what it has committed for one topic (NULL: all), removed soon. Any thread. */
 void writer_bury(struct writer *w, uint32_t cluster, uint32_t group, const char *topic);
+
+/* Have it judge by other rules from the next pass on; takes a reference of its own. Any thread. */
+void writer_set_rules(struct writer *w, struct rules_set *rules);
 
 struct writer_stats {
 	uint64_t batches, duplicates, rejected, lost; /* since start */

@@ -31,6 +31,10 @@ static void put_time(struct buf *out, int64_t ms)
 	int64_t left = MAX(ms, (int64_t)0) / 1000;
 	size_t i = 0;
 
+	if (left == 0) {
+		buf_puts(out, "less than 1 s");
+		return;
+	}
 	while (i + 1 < ARRAY_LEN(UNITS) && left < UNITS[i].seconds)
 		i++;
 	buf_printf(out, "%" PRId64 " %s", left / UNITS[i].seconds, UNITS[i].name);
@@ -43,7 +47,7 @@ static void put_time(struct buf *out, int64_t ms)
  * The sentences. In them stand for
  *	%c committed offset   %e log end         %s log start       %l lag
  *	%w messages lost      %a age of the oldest unread message   %t time elapsed
- *	%m limit              %p usual time between commits         %f, %g rewind from, to
+ *	%m limit              %p usual pause between commits         %f, %g rewind from, to
  *	%i time to catch up   %b for how long the agent has seen nothing
  */
 static const struct {
@@ -67,7 +71,7 @@ static const struct {
 				   "clears when %f is passed again, or after %m of steady reading"},
 	[REASON_NO_COMMITS] =
 		{"no commit has arrived for %t while %l messages wait, the oldest for "
-		 "%a; usual are %p between commits, and %m are allowed",
+		 "%a; pauses of %p are usual, %m is allowed",
 		 "clears when commits arrive again"},
 	[REASON_NO_MEMBERS] =
 		{"the group lost all its members and nothing has been committed for %t, "
@@ -106,7 +110,7 @@ static const struct {
 		 "in %i",
 		 NULL},
 	[REASON_KEEPING_UP] = {"reads on: %l messages wait, the oldest for %a", NULL},
-	[REASON_IGNORED] = {"not counted, by rule or maintenance", NULL},
+	[REASON_IGNORED] = {"not counted", NULL},
 };
 
 static void put_count_of(char what, const struct judge_input *in, const struct verdict *v,
@@ -174,6 +178,21 @@ static void put_text(const char *text, const struct judge_input *in, const struc
 	}
 }
 
+/* Whose will it is that this is not counted. */
+static void put_ignored(const struct judge_input *in, struct buf *out)
+{
+	const struct rules *r = in->rules;
+
+	if (r->ignore) {
+		buf_puts(out, ": a rule says ignore");
+		return;
+	}
+	buf_puts(out, ": in maintenance for another ");
+	put_time(out, r->maintenance_until_ms - in->now_ms);
+	if (r->maintenance_why != NULL && *r->maintenance_why != '\0')
+		buf_printf(out, ", because \"%s\"", r->maintenance_why);
+}
+
 void explain(const struct judge_input *in, const struct verdict *v, struct buf *out)
 {
 	unsigned reason = v->reason;
@@ -181,6 +200,8 @@ void explain(const struct judge_input *in, const struct verdict *v, struct buf *
 	if (reason >= REASON_COUNT || TEXTS[reason].what == NULL)
 		return;
 	put_text(TEXTS[reason].what, in, v, out);
+	if (reason == REASON_IGNORED)
+		put_ignored(in, out);
 	if (TEXTS[reason].clears != NULL) {
 		buf_puts(out, "; ");
 		put_text(TEXTS[reason].clears, in, v, out);

@@ -17,6 +17,7 @@
  * too low is a verdict that comes later, one that is too high would be a wrong one.
  */
 #define HISTORY_VERSION 1
+#define SECOND_MS INT64_C(1000)
 #define CODE_LINEAR 16
 #define CODE_MAX 255
 
@@ -24,10 +25,10 @@ static const struct {
 	int64_t width_ms;
 	uint16_t bins;
 } LEVELS[HISTORY_LEVELS] = {
-	{10 * 1000, 90},
-	{60 * 1000, 360},
-	{10 * 60 * 1000, 432},
-	{2 * 3600 * 1000, 360},
+	{10 * SECOND_MS, 90},
+	{60 * SECOND_MS, 360},
+	{600 * SECOND_MS, 432},
+	{7200 * SECOND_MS, 360},
 };
 
 static uint64_t decode(uint8_t code)
@@ -155,4 +156,19 @@ bool history_passed(const struct history *h, int64_t offset, int64_t *ret_at_ms)
 	}
 	*ret_at_ms = oldest_ms;
 	return false;
+}
+
+bool history_end(const struct history *h, unsigned level, int64_t at_ms, int64_t *ret_end)
+{
+	const struct history_level *l = &h->levels[level];
+	uint16_t bins = LEVELS[level].bins;
+	int64_t back = l->bin - at_ms / LEVELS[level].width_ms;
+	int64_t value = l->value;
+
+	if (!is_sound(l, level) || back > l->count)
+		return false;
+	for (unsigned i = 0; i < back; i++)
+		value -= (int64_t)decode(l->codes[(l->head + bins - i) % bins]);
+	*ret_end = value;
+	return true;
 }

@@ -46,3 +46,7 @@ unsigned history_add(struct history *h, int64_t at_ms, int64_t end);
  * with the time; false, and the oldest time known (0: none) in *ret_at_ms, when the log end was
  * beyond offset in all of the history. */
 bool history_passed(const struct history *h, int64_t offset, int64_t *ret_at_ms);
+
+/* The log end in the bin of a level that holds a time, as the first look in that bin told it; the
+ * newest known for later bins. False when the level does not reach back so far. */
+bool history_end(const struct history *h, unsigned level, int64_t at_ms, int64_t *ret_end);

@@ -6,7 +6,7 @@
 #include "aggregator/judge/pace.h"
 #include "aggregator/judge/trend.h"
 
-#define SECOND_MS 1000
+#define SECOND_MS INT64_C(1000)
 #define MINUTE_MS (60 * SECOND_MS)
 
 #define BLIND_INTERVALS 3
@@ -27,7 +27,7 @@ const struct rules RULES_DEFAULT = {
 	.stop_after_min_ms = MINUTE_MS,
 	.stop_after_max_ms = 60 * MINUTE_MS,
 	.warn_after_ms = MINUTE_MS,
-	.expire_group_ms = INT64_C(7) * 24 * 60 * MINUTE_MS,
+	.expire_group_ms = 10080 * MINUTE_MS,
 	.raise_after = 2,
 	.clear_after = 2,
 };
@@ -83,12 +83,13 @@ static bool decide_timed(struct verdict *v, enum status status, enum reason reas
 
 /* --- limits --- */
 
-/* Three usual intervals, but not above the maximum unless one interval alone is. */
+/* Three usual intervals, but not above the maximum unless one interval alone is: then that, and a
+ * quarter of it for what no clockwork is free of. */
 static int64_t times_usual_ms(const struct track_pace *p, const struct rules *r)
 {
 	int64_t usual_ms = pace_usual_ms(p);
 
-	return MIN(usual_ms * STOP_INTERVALS, MAX(r->stop_after_max_ms, usual_ms));
+	return MIN(usual_ms * STOP_INTERVALS, MAX(r->stop_after_max_ms, usual_ms + usual_ms / 4));
 }
 
 int64_t judge_stop_after_ms(const struct commit_track *t, const struct rules *r)
@@ -96,7 +97,7 @@ int64_t judge_stop_after_ms(const struct commit_track *t, const struct rules *r)
 	int64_t least_ms = r->stop_after_min_ms;
 
 	if (!pace_known(&t->commits))
-		least_ms = MAX(least_ms, (int64_t)STOP_UNKNOWN_MS);
+		least_ms = MAX(least_ms, STOP_UNKNOWN_MS);
 	return MAX(times_usual_ms(&t->commits, r), least_ms);
 }
 
@@ -106,7 +107,7 @@ int64_t judge_stall_after_ms(const struct commit_track *t, const struct rules *r
 	int64_t least_ms = judge_stop_after_ms(t, r);
 
 	if (!pace_known(&t->progress))
-		least_ms = MAX(least_ms, (int64_t)STOP_UNKNOWN_MS);
+		least_ms = MAX(least_ms, STOP_UNKNOWN_MS);
 	return MAX(times_usual_ms(&t->progress, r), least_ms);
 }
 
@@ -215,7 +216,7 @@ static int64_t stop_elapsed_ms(const struct facts *f)
 /* The group had members and lost them all. */
 static bool members_lost(const struct facts *f, struct verdict *v)
 {
-	int64_t limit_ms = MAX(f->stop_after_ms / 2, (int64_t)LEFT_MIN_MS);
+	int64_t limit_ms = MAX(f->stop_after_ms / 2, LEFT_MIN_MS);
 
 	if (f->group == NULL || f->group->had_members == 0 || f->has_members)
 		return false;
@@ -272,7 +273,7 @@ static bool stalled(const struct facts *f, struct verdict *v)
 /* Would the oldest unread message be young enough in one window from now, at this speed? */
 static bool is_back_within_bound(const struct facts *f, const struct trend *tr)
 {
-	double ahead = tr->reads * (double)f->rules->window_ms / SECOND_MS;
+	double ahead = tr->reads * (double)f->rules->window_ms / (double)SECOND_MS;
 	int64_t passed_ms = 0;
 
 	if (tr->reads <= tr->grows)
@@ -291,7 +292,7 @@ static bool falling_behind(const struct facts *f, struct verdict *v, const struc
 
 	/* To raise it lag has to stand at its highest now; to keep it up it is enough not to fall.
 	 */
-	bool grows = tr->growing && !tr->falling && (tr->peaking || f->t->status == STATUS_WARN);
+	bool grows = tr->growing && !tr->falling && (tr->rising || f->t->status == STATUS_WARN);
 	if (grows && is_due(f, behind_ms, f->rules->warn_after_ms))
 		return decide_timed(v, STATUS_WARN, REASON_FALLING_BEHIND, behind_ms,
 				    f->rules->warn_after_ms);
@@ -321,7 +322,7 @@ static bool by_trend(const struct facts *f, struct verdict *v)
 	v->rule = 9;
 	if (tr.reads <= tr.grows || is_young(f))
 		return decide(v, STATUS_OK, REASON_KEEPING_UP);
-	double eta_ms = (double)v->lag / (tr.reads - tr.grows) * SECOND_MS;
+	double eta_ms = (double)v->lag / (tr.reads - tr.grows) * (double)SECOND_MS;
 	v->eta_ms = (int64_t)MIN(eta_ms, 1e15);
 	return decide(v, STATUS_OK, REASON_CATCHING_UP);
 }
@@ -375,10 +376,10 @@ static struct facts gather(const struct judge_input *in)
 		.has_members = g != NULL && g->member_count > 0,
 	};
 
-	if (!f.waits)
+	if (!f.waits && t->lost_at_ms == 0)
 		return f;
 	f.silent_ms = since(&f, MAX(t->arrival_ms, t->offset < 0 ? t->owned_since_ms : (int64_t)0));
-	f.waited_ms = since(&f, t->oldest_ms);
+	f.waited_ms = f.waits ? since(&f, t->oldest_ms) : 0;
 	f.stop_after_ms = judge_stop_after_ms(t, in->rules);
 	return f;
 }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define PERIOD_MS (3600 * 1000)
+#define PERIOD_MS INT64_C(3600000)
 #define PERIOD_TIMES 10 /* a period is at least so many times the longest interval in it */
 #define COUNT_STOP 1000
 #define ALARMED (UINT32_C(1) << 31)
@@ -44,8 +44,7 @@ static void turn(struct track_pace *p, int64_t at_ms)
 void pace_add(struct track_pace *p, int64_t interval_ms, int64_t at_ms, bool alarmed)
 {
 	uint32_t ms = (uint32_t)MIN(MAX(interval_ms, (int64_t)0), (int64_t)(ALARMED - 1));
-	int64_t period_ms =
-		MAX((int64_t)length_ms(p->longest_ms[0]) * PERIOD_TIMES, (int64_t)PERIOD_MS);
+	int64_t period_ms = MAX((int64_t)length_ms(p->longest_ms[0]) * PERIOD_TIMES, PERIOD_MS);
 
 	if (p->since_s == 0)
 		p->since_s = (uint32_t)(at_ms / 1000);

@@ -7,13 +7,14 @@
 #include "aggregator/judge/pace.h"
 
 /* After so long without an owner a topic counts as left, where subscriptions are not known. */
-#define ABANDON_MS (5 * 60 * 1000)
+#define ABANDON_MS INT64_C(300000)
 
 /* Rises after a reset from which on it may be taken for accepted. */
 #define STEADY_RISES 3
 
 /* Commit intervals whose reading is normally done again after a rebalance. */
 #define REDONE_INTERVALS 2
+#define REDONE_MIN_MS INT64_C(10000)
 
 /* A lag of so many messages that stands where reading ended is taken for a transaction's marker. */
 #define MARKER_LAG 1
@@ -98,28 +99,33 @@ static void join_abandoned(const struct pass *p)
 
 /* --- a commit has come --- */
 
-static int64_t pace_or_interval_ms(const struct pass *p)
+/* Messages a second by which a window rose. */
+static double rise_rate(const struct window *w, int64_t now_ms)
 {
-	return MAX(pace_usual_ms(&p->t->commits), (int64_t)p->cluster->interval_ms);
-}
-
-/* Messages that the group reads in the time it may have to do again: from the rises in the window.
- */
-static int64_t redone(const struct pass *p)
-{
-	struct window_cursor c = window_newest(&p->t->offsets);
+	struct window_cursor c = window_newest(w);
 	int64_t newer = c.point.value;
 	double rises = 0;
 
 	if (!c.valid)
-		return MARKER_LAG;
+		return 0;
 	while (window_older(&c)) {
 		rises += newer > c.point.value ? (double)newer - (double)c.point.value : 0;
 		newer = c.point.value;
 	}
-	int64_t span_ms = p->at_ms - c.point.at_ms;
-	double again = rises / (double)MAX(span_ms, (int64_t)1) * REDONE_INTERVALS *
-		       (double)pace_or_interval_ms(p);
+	return rises * 1000 / (double)MAX(now_ms - c.point.at_ms, (int64_t)1);
+}
+
+/* Messages that the group reads in the time it may have to do again. Where little has been seen of
+ * its reading, what comes in tells as much. */
+static int64_t redone(const struct pass *p)
+{
+	double rate = rise_rate(&p->t->offsets, p->at_ms);
+	int64_t interval_ms = MAX(pace_usual_ms(&p->t->commits), (int64_t)p->cluster->interval_ms);
+
+	if (p->log != NULL)
+		rate = MAX(rate, rise_rate(&p->log->ends, p->at_ms));
+	interval_ms = MAX(interval_ms, REDONE_MIN_MS);
+	double again = rate * REDONE_INTERVALS * (double)interval_ms / 1000;
 	return MAX((int64_t)MIN(again, 1e15), (int64_t)MARKER_LAG);
 }
 
@@ -318,6 +324,9 @@ static void join_waiting(const struct pass *p)
 
 	if (nothing_waits(p)) {
 		join_clear(t, t->offset < 0 ? TRACK_UNKNOWN : p->log->end);
+		/* A commit that leaves nothing is as good as progress. */
+		if (t->offset >= 0 && t->row_at_ms == p->at_ms)
+			t->progress_ms = t->arrival_ms;
 		return;
 	}
 	if (t->oldest_ms == 0)

@@ -6,15 +6,17 @@
 /* A window's bytes hold no more points than this, at two bytes each. */
 #define POINTS_MAX (WINDOW_BYTES / 2 + 1)
 
-#define SPAN_MIN_MS (90 * 1000)
+#define SPAN_MIN_MS INT64_C(90000)
 #define PASSES_MIN 6
 #define POINTS_MIN 5
 #define QUARTER_MIN 6
 #define GROWTH_NOISES 2
 #define PEAK_NOISES 2
 #define PEAK_SHARE 0.01
-#define RUN_MIN 2
+#define WAVE_PEAKS 3
+#define RUN_MS INT64_C(15000)
 #define RUN_NOISES 4
+#define STEP_NOISES 8 /* a single step down has to be a clear one */
 #define RATE_POINTS 4 /* rates are taken over the last quarter, and so many points at least */
 
 struct series {
@@ -147,14 +149,38 @@ static bool is_growing(const struct series *s, double scatter)
 	return s->at_least || median(s->behind_ms, third) > median(s->behind_ms + oldest, third);
 }
 
-static bool is_peaking(const struct series *s, double scatter)
+/* Up with the last commit, and as high as ever in the window. */
+static bool is_rising(const struct series *s, double scatter)
 {
 	double peak = 0;
 
 	for (size_t i = 0; i < s->count; i++)
 		peak = MAX(peak, s->lag[i]);
-	return s->lag[0] > s->lag[2] &&
+	return s->lag[0] >= s->lag[1] && s->lag[0] > s->lag[2] &&
 	       s->lag[0] + MAX(PEAK_NOISES * scatter, peak * PEAK_SHARE) >= peak;
+}
+
+/* Does more come now, between the last two points of the log, than was read between the last two
+ * commits? */
+static bool comes_faster(const struct series *s, const struct log_track *log)
+{
+	struct window_cursor c = window_newest(&log->ends);
+
+	if (!window_older(&c))
+		return true;
+	double comes = ((double)log->ends.value - (double)c.point.value) /
+		       (double)MAX(log->ends.at_ms - c.point.at_ms, INT64_C(1));
+	return comes > (s->offset[0] - s->offset[1]) / (double)(s->at_ms[0] - s->at_ms[1]);
+}
+
+/* Up and down again and again since the group was last close to the end: no single burst. */
+static bool is_wave(const struct series *s, int64_t near_ms)
+{
+	size_t peaks = 0;
+
+	for (size_t i = 1; i + 1 < s->count && s->behind_ms[i] > (double)near_ms; i++)
+		peaks += s->lag[i] > s->lag[i - 1] && s->lag[i] >= s->lag[i + 1];
+	return peaks >= WAVE_PEAKS;
 }
 
 /* The newer half of the last quarter lies below its older half. */
@@ -180,25 +206,15 @@ static bool falls_now(const struct series *s, double scatter)
 {
 	size_t run = run_down(s, 0);
 
-	if (run < RUN_MIN || s->lag[run] - s->lag[0] < RUN_NOISES * scatter)
+	double noises = run == 1 ? STEP_NOISES : RUN_NOISES;
+
+	if (s->at_ms[0] - s->at_ms[run] < RUN_MS || s->lag[run] - s->lag[0] < noises * scatter)
 		return false;
 	for (size_t i = run + 1; i < s->count; i++) {
 		if (run_down(s, i) >= run)
 			return false;
 	}
 	return true;
-}
-
-/* Since the group was last close to the end, lag went down more often than up, and is lower: a
- * burst that is being read. */
-static bool drains_burst(const struct series *s, int64_t near_ms)
-{
-	size_t down = 0;
-	size_t i = 0;
-
-	for (; i + 1 < s->count && s->behind_ms[i + 1] > (double)near_ms; i++)
-		down += s->lag[i] < s->lag[i + 1];
-	return i + 1 < s->count && s->lag[0] < s->lag[i] && down * 2 > i;
 }
 
 static void rates(const struct series *s, struct trend *t)
@@ -232,7 +248,6 @@ void trend_of(const struct commit_track *t, const struct log_track *log,
 		return;
 	double scatter = noise(&s);
 	ret_t->growing = is_growing(&s, scatter);
-	ret_t->peaking = is_peaking(&s, scatter);
-	ret_t->falling =
-		falls_in_quarter(&s) || falls_now(&s, scatter) || drains_burst(&s, near_ms);
+	ret_t->rising = is_wave(&s, near_ms) || (is_rising(&s, scatter) && comes_faster(&s, log));
+	ret_t->falling = falls_in_quarter(&s) || falls_now(&s, scatter);
 }

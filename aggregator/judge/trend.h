@@ -13,7 +13,7 @@
 struct trend {
 	bool known;        /* enough of the window is there to speak of a trend */
 	bool growing;      /* lag and its age rise, beyond their noise */
-	bool peaking;      /* lag rises now, and is the highest of the window but for noise */
+	bool rising;       /* and does so now, not after one burst some time ago */
 	bool falling;      /* lag has been falling lately */
 	int64_t behind_ms; /* age of the oldest unread message when the last commit came */
 	double reads;      /* offsets a second, lately */

@@ -32,13 +32,16 @@ struct view_partition {
 	int32_t partition;
 	enum status status;
 	enum reason reason;
-	bool counted;        /* false: ignored or abandoned, does not make the group bad */
-	float complete;      /* 0..1: share of the window seen */
-	int64_t committed;   /* VIEW_UNKNOWN: never committed */
-	int64_t log_start;   /* VIEW_UNKNOWN */
-	int64_t log_end;     /* VIEW_UNKNOWN */
-	int64_t lag;         /* VIEW_UNKNOWN */
-	int64_t lost;        /* messages deleted unread */
+	bool counted;       /* false: ignored or abandoned, does not make the group bad */
+	float complete;     /* 0..1: share of the window seen */
+	int64_t committed;  /* VIEW_UNKNOWN: never committed */
+	int64_t log_start;  /* VIEW_UNKNOWN */
+	int64_t log_end;    /* VIEW_UNKNOWN */
+	int64_t lag;        /* VIEW_UNKNOWN */
+	int64_t lost;       /* messages deleted unread */
+	int64_t lost_at_ms; /* when the last of them were seen to be gone; 0: never */
+	int64_t margin_ms;  /* until waiting messages are deleted; VIEW_UNKNOWN */
+	bool margin_at_least;
 	int64_t time_lag_ms; /* VIEW_UNKNOWN */
 	bool time_lag_at_least;
 	int64_t eta_ms;   /* until caught up; VIEW_UNKNOWN: never, or not falling behind */
@@ -57,9 +60,13 @@ struct view_group {
 	bool stale;         /* the agent is blind: the last verdict stands */
 	float complete;     /* share of partitions with a full window */
 	uint64_t total_lag;
+	int64_t lost;        /* sum of its partitions */
+	int64_t margin_ms;   /* the least; VIEW_UNKNOWN */
 	int64_t time_lag_ms; /* the greatest; VIEW_UNKNOWN */
+	bool margin_at_least;
 	bool time_lag_at_least;
-	int64_t since_ms;
+	int64_t since_ms;                        /* when this status was first published */
+	uint32_t rebalances;                     /* generations begun in the window, 8 at most */
 	const struct view_partition *partitions; /* by topic, partition */
 	size_t partition_count;
 	size_t max_lag;       /* index of the first partition with the greatest lag, if any */

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <microhttpd.h>
 #include <netdb.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@
 #define CONNECTION_MEMORY ((size_t)32 * 1024) /* request line, headers and the buffers of one */
 #define BACKLOG 128
 #define COMPLAINTS_EVERY_MS 10000
+#define FINISH_MS 2000 /* at the end, for answers that are being sent */
 
 struct http {
 	struct server *server; /* borrowed */
@@ -30,6 +32,10 @@ struct http {
 	unsigned port;
 	atomic_int_fast64_t next_complaint_ms; /* on the monotonic clock */
 	atomic_uint_fast64_t complaints;       /* not logged since the last that was */
+
+	pthread_mutex_t mtx;
+	int sockets[CONNECTIONS_MAX]; /* under mtx; of the connections there are */
+	size_t socket_count;          /* under mtx */
 };
 
 /* One request on its way through libmicrohttpd, which calls for it again and again. */
@@ -184,6 +190,8 @@ static enum MHD_Result send_answer(const struct http *h, struct MHD_Connection *
 	    add_header(response, "X-Content-Type-Options", rs->nosniff ? "nosniff" : NULL) !=
 		    MHD_YES ||
 	    add_header(response, "Allow", rs->allow) != MHD_YES ||
+	    add_header(response, "WWW-Authenticate", rs->status == 401 ? "Bearer" : NULL) !=
+		    MHD_YES ||
 	    add_header(response, "Location", location) != MHD_YES)
 		ok = MHD_NO;
 	if (ok == MHD_YES)
@@ -198,7 +206,9 @@ static enum MHD_Result answer(const struct http *h, struct MHD_Connection *conne
 	struct request rq = {.method = method_of(method),
 			     .target = x->target,
 			     .body = x->body.data != NULL ? x->body.data : "",
-			     .body_size = x->body.size};
+			     .body_size = x->body.size,
+			     .authorization = MHD_lookup_connection_value(
+				     connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION)};
 	struct response rs;
 
 	server_handle(h->server, &rq, &rs);
@@ -298,6 +308,55 @@ static PRINTF_LIKE(2, 0) void on_complaint(void *arg, const char *fmt, va_list a
 		 (unsigned long long)atomic_exchange(&h->complaints, 0));
 }
 
+/* --- the connections there are --- */
+
+static void add_socket(struct http *h, int fd)
+{
+	if (h->socket_count < ARRAY_LEN(h->sockets))
+		h->sockets[h->socket_count++] = fd;
+}
+
+static void remove_socket(struct http *h, int fd)
+{
+	for (size_t i = 0; i < h->socket_count; i++) {
+		if (h->sockets[i] == fd) {
+			h->sockets[i] = h->sockets[--h->socket_count];
+			return;
+		}
+	}
+}
+
+/* Called before the socket is closed, so that no other file has its number yet. */
+static void on_connection(void *arg, struct MHD_Connection *connection, void **state,
+			  enum MHD_ConnectionNotificationCode what)
+{
+	struct http *h = arg;
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	(void)state;
+	if (info == NULL)
+		return;
+	pthread_mutex_lock(&h->mtx);
+	if (what == MHD_CONNECTION_NOTIFY_STARTED)
+		add_socket(h, info->connect_fd);
+	else
+		remove_socket(h, info->connect_fd);
+	pthread_mutex_unlock(&h->mtx);
+}
+
+/* Let no more requests come in: connections that are answered end after it, the others now.
+ * True when there are none. */
+static bool close_inward(struct http *h)
+{
+	pthread_mutex_lock(&h->mtx);
+	for (size_t i = 0; i < h->socket_count; i++)
+		shutdown(h->sockets[i], SHUT_RD);
+	bool none = h->socket_count == 0;
+	pthread_mutex_unlock(&h->mtx);
+	return none;
+}
+
 /* --- start and stop --- */
 
 /* Cut "address:port" or "[address]:port"; a missing address is any. */
@@ -371,15 +430,22 @@ static struct MHD_Daemon *start_daemon(struct http *h, const struct http_options
 {
 	/* The logger comes first, or what the others complain about is not seen. */
 	return MHD_start_daemon(
-		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_call, h,
-		MHD_OPTION_EXTERNAL_LOGGER, on_complaint, h, MHD_OPTION_LISTEN_SOCKET, fd,
-		MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS, MHD_OPTION_CONNECTION_LIMIT,
+		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG | MHD_USE_ITC, 0, NULL, NULL,
+		on_call, h, MHD_OPTION_EXTERNAL_LOGGER, on_complaint, h, MHD_OPTION_LISTEN_SOCKET,
+		fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS, MHD_OPTION_CONNECTION_LIMIT,
 		MAX(MIN(o->connections, CONNECTIONS_MAX), (unsigned)THREADS),
 		MHD_OPTION_PER_IP_CONNECTION_LIMIT, o->connections_per_address,
 		MHD_OPTION_CONNECTION_TIMEOUT, o->idle_timeout_s,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT,
 		1, MHD_OPTION_URI_LOG_CALLBACK, begin_exchange, h, MHD_OPTION_NOTIFY_COMPLETED,
-		end_exchange, h, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, h, MHD_OPTION_END);
+		end_exchange, h, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, h,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_END);
+}
+
+static void release(struct http *h)
+{
+	pthread_mutex_destroy(&h->mtx);
+	free(h);
 }
 
 int http_start(const struct http_options *options, struct server *s, struct http **ret_h)
@@ -394,11 +460,12 @@ int http_start(const struct http_options *options, struct server *s, struct http
 		close(fd);
 		return -ENOMEM;
 	}
+	pthread_mutex_init(&h->mtx, NULL);
 	h->server = s;
 	h->port = port_of(fd);
 	h->daemon = start_daemon(h, options, fd);
 	if (h->daemon == NULL) { /* it has closed the socket */
-		free(h);
+		release(h);
 		return -ENOMEM;
 	}
 	*ret_h = h;
@@ -412,8 +479,16 @@ void http_stop(struct http **h)
 	*h = NULL;
 	if (gone == NULL)
 		return;
-	MHD_stop_daemon(gone->daemon); /* closes the listening socket */
-	free(gone);
+	/* libmicrohttpd follows a null pointer when it is stopped while it refuses a request: it is
+	 * stopped when there are no requests. */
+	int fd = MHD_quiesce_daemon(gone->daemon);
+	int64_t end = clock_mono_ms() + FINISH_MS;
+	while (!close_inward(gone) && clock_mono_ms() < end)
+		usleep(2000);
+	MHD_stop_daemon(gone->daemon);
+	if (fd >= 0)
+		close(fd);
+	release(gone);
 }
 
 unsigned http_port(const struct http *h)

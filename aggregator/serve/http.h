@@ -24,7 +24,8 @@ struct http;
 MUST_CHECK int http_start(const struct http_options *options, struct server *s,
 			  struct http **ret_h);
 
-/* Waits for the answers under way; then no thread of the server is left. */
+/* Takes no more requests and waits for the answers under way, 2 s at most; then no thread of the
+ * server is left. */
 void http_stop(struct http **h);
 
 /* The port, for a listen of port 0. */

@@ -30,6 +30,7 @@ struct request {
 	const char *target; /* path and query as they came, not longer than REQUEST_TARGET_MAX */
 	const char *body;
 	size_t body_size;
+	const char *authorization; /* the header, secret: never logged; NULL: none */
 
 	/* set by route_dispatch() */
 	const char *url;                    /* the path, unescaped once */

@@ -10,6 +10,7 @@
 #include "aggregator/serve/health.h"
 #include "aggregator/serve/metrics.h"
 #include "aggregator/serve/route.h"
+#include "aggregator/serve/rules_api.h"
 #include "aggregator/serve/v3.h"
 #include "aggregator/serve/v3_config.h"
 #include "aggregator/serve/v3_group.h"
@@ -53,6 +54,10 @@ static const struct route ROUTES[] = {
 	{METHOD_GET, "/v3/config/notifier/:name", v3_config_notifier},
 	{METHOD_GET, "/v3/admin/loglevel", v3_config_get_loglevel},
 	{METHOD_POST, "/v3/admin/loglevel", v3_config_set_loglevel},
+
+	{METHOD_GET, "/api/v1/rules", rules_api_list},
+	{METHOD_POST, "/api/v1/rules/reload", rules_api_reload},
+	{METHOD_GET, "/api/v1/clusters/:cluster/groups/:group/rules", rules_api_group},
 
 	{METHOD_GET, "/burrow/admin", health_admin},
 	{METHOD_GET, "/burrow/admin/ready", health_admin_ready},

@@ -8,6 +8,7 @@
  */
 
 #include "aggregator/judge/view.h"
+#include "aggregator/rulebook.h"
 #include "aggregator/serve/request.h"
 
 /* How the store hands over the points of one partition, oldest first. */
@@ -28,12 +29,19 @@ struct server_calls {
 	 * emit once for each, also when there are none. Bounded in time. */
 	int (*offsets)(void *arg, const struct view *v, const struct view_group *g,
 		       uint32_t max_points, server_emit *emit, void *emit_arg);
+
+	/* The rules in force. Caller gives them back with rulebook_state_free(). */
+	void (*rules)(void *arg, struct rulebook_state *ret_state);
+
+	/* Have the rules file read again, as rulebook_reload() does. */
+	int (*reload_rules)(void *arg, struct buf *errors, bool *ret_changed);
 };
 
 /* Strings are borrowed and outlive the server. */
 struct server_config {
 	const char *listen;
 	const char *allow_origin; /* "": no such header */
+	const char *admin_token;  /* secret; "": nobody may administrate */
 	const char *host;         /* this machine's name, for "request" in answers; "": asked for */
 	int64_t idle_timeout_ms;
 	int64_t expire_group_ms;

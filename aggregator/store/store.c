@@ -1,73 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "aggregator/store/store.h"
-
 #include <assert.h>
-#include <fcntl.h>
-#include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "aggregator/store/store_priv.h"
 #include "common/bytes.h"
 #include "common/err.h"
 
-/*
- * The databases and their keys, all numbers big-endian:
- *
- *	commit   cluster group topic partition    struct commit_track
- *	log      cluster topic partition          struct log_track
- *	history  cluster topic partition level    struct history_level, cut to its size
- *	group    cluster group                    struct group_track
- *	members  cluster group                    bytes of ingest
- *	cluster  cluster                          struct cluster_track
- *	origin   cluster                          bytes of ingest
- *	buried   cluster group topic              i64
- *	name     id                               kind (1 byte), cluster (4), name
- *	session  agent's name                     struct store_session
- *	meta     "layout", "next_id"              u32
- */
-enum table {
-	COMMIT, /* these three have cursors */
-	LOG,
-	GROUP,
-	HISTORY,
-	MEMBERS,
-	CLUSTER,
-	ORIGIN,
-	BURIED,
-	NAME,
-	SESSION,
-	META,
-	TABLE_COUNT,
-};
-
-static const char *const TABLE_NAMES[TABLE_COUNT] = {
-	"commit", "log",    "group", "history", "members", "cluster",
-	"origin", "buried", "name",  "session", "meta",
-};
-
-/* A change of any record's layout is a new number; see store_open(). */
-#define LAYOUT 1
-
-#define READERS 126
 #define NAME_HEADER 5
 #define NAME_KEY_MAX 500
 
-struct store {
-	MDB_env *env;
-	MDB_dbi tables[TABLE_COUNT];
-	int lock; /* file descriptor of the lock against a second process */
-};
-
-struct key {
-	uint8_t bytes[16];
-	size_t size;
-};
-
-static int from_mdb(int rc)
+int store_from_mdb(int rc)
 {
 	switch (rc) {
 	case MDB_SUCCESS:
@@ -88,175 +32,35 @@ static int from_mdb(int rc)
 }
 
 /* Callers have looked at t->err; with store_begin() the only place that sets it from LMDB. */
-static bool check(struct store_txn *t, int rc)
+bool store_check(struct store_txn *t, int rc)
 {
-	t->err = from_mdb(rc);
+	t->err = store_from_mdb(rc);
 	return t->err == ERR_OK;
 }
 
-static void put_part(struct key *k, uint32_t v)
+static void put_part(struct store_key *k, uint32_t v)
 {
 	put_be32(k->bytes + k->size, v);
 	k->size += sizeof(v);
 }
 
-static struct key make_key(const uint32_t *parts, size_t count)
+struct store_key store_make_key(const uint32_t *parts, size_t count)
 {
-	struct key k = {.size = 0};
+	struct store_key k = {.size = 0};
 
 	for (size_t i = 0; i < count; i++)
 		put_part(&k, parts[i]);
 	return k;
 }
 
-#define KEY(...)                                                                                   \
-	make_key((const uint32_t[]){__VA_ARGS__},                                                  \
-		 sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
-
-static struct key commit_key(struct store_commit_key k)
+static struct store_key commit_key(struct store_commit_key k)
 {
 	return KEY(k.cluster, k.group, k.topic, (uint32_t)k.partition);
 }
 
-static struct key log_key(struct store_log_key k)
+static struct store_key log_key(struct store_log_key k)
 {
 	return KEY(k.cluster, k.topic, (uint32_t)k.partition);
-}
-
-static MDB_val as_val(const void *data, size_t size)
-{
-	/* LMDB takes a pointer to void and does not write through it. */
-	return (MDB_val){size, (void *)(uintptr_t)data};
-}
-
-/* --- the environment --- */
-
-static int lock_dir(struct store *st, const char *dir, char why[static 512])
-{
-	char path[4096];
-
-	if (mkdir(dir, 0750) != 0 && errno != EEXIST) {
-		snprintf(why, 512, "%s: cannot create the directory: %s", dir, err_str(-errno));
-		return -errno;
-	}
-	snprintf(path, sizeof(path), "%s/lock", dir);
-	st->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-	if (st->lock < 0) {
-		snprintf(why, 512, "%s/lock: %s; the directory must be writable", dir,
-			 err_str(-errno));
-		return -errno;
-	}
-	if (flock(st->lock, LOCK_EX | LOCK_NB) != 0) {
-		snprintf(why, 512, "%s: another aggregator uses this store; stop it first", dir);
-		return -EBUSY;
-	}
-	return ERR_OK;
-}
-
-static int open_env(struct store *st, const char *dir, size_t map_bytes, char why[static 512])
-{
-	int rc = mdb_env_create(&st->env);
-
-	if (rc == MDB_SUCCESS)
-		rc = mdb_env_set_mapsize(st->env, map_bytes);
-	if (rc == MDB_SUCCESS)
-		rc = mdb_env_set_maxdbs(st->env, TABLE_COUNT);
-	if (rc == MDB_SUCCESS)
-		rc = mdb_env_set_maxreaders(st->env, READERS);
-	if (rc == MDB_SUCCESS)
-		rc = mdb_env_open(st->env, dir, MDB_NOTLS | MDB_NORDAHEAD, 0640);
-	if (rc != MDB_SUCCESS)
-		snprintf(why, 512,
-			 "%s/data.mdb: %s; move it away to start empty, or restore a copy", dir,
-			 mdb_strerror(rc));
-	return from_mdb(rc);
-}
-
-static uint32_t get_meta(struct store_txn *t, const char *name)
-{
-	uint32_t v = 0;
-	MDB_val k = as_val(name, strlen(name));
-	MDB_val found;
-
-	if (t->err != ERR_OK)
-		return 0;
-	int rc = mdb_get(t->txn, t->store->tables[META], &k, &found);
-	if (rc == MDB_NOTFOUND || !check(t, rc))
-		return 0;
-	if (found.mv_size == sizeof(v))
-		memcpy(&v, found.mv_data, sizeof(v));
-	return v;
-}
-
-static void put_meta(struct store_txn *t, const char *name, uint32_t v)
-{
-	MDB_val k = as_val(name, strlen(name));
-	MDB_val value = as_val(&v, sizeof(v));
-
-	if (t->err == ERR_OK)
-		check(t, mdb_put(t->txn, t->store->tables[META], &k, &value, 0));
-}
-
-static int open_tables(struct store *st, const char *dir, char why[static 512])
-{
-	struct store_txn t = store_begin(st, true);
-
-	for (size_t i = 0; i < TABLE_COUNT && t.err == ERR_OK; i++)
-		check(&t, mdb_dbi_open(t.txn, TABLE_NAMES[i], MDB_CREATE, &st->tables[i]));
-	uint32_t layout = get_meta(&t, "layout");
-	if (t.err == ERR_OK && layout > LAYOUT) {
-		snprintf(why, 512, "%s: written by a newer version (layout %u, this one knows %d)",
-			 dir, layout, LAYOUT);
-		store_abort(&t);
-		return ERR_VERSION;
-	}
-	put_meta(&t, "layout", LAYOUT);
-	int err = store_commit(&t);
-	if (err != ERR_OK)
-		snprintf(why, 512, "%s: cannot set up the store: %s", dir, err_str(err));
-	return err;
-}
-
-int store_open(const char *dir, size_t map_bytes, char why[static 512], struct store **ret_st)
-{
-	CLEANUP(store_close) struct store *st = calloc(1, sizeof(*st));
-
-	if (st == NULL)
-		return -ENOMEM;
-	st->lock = -1;
-	int err = lock_dir(st, dir, why);
-	if (err == ERR_OK)
-		err = open_env(st, dir, map_bytes, why);
-	if (err == ERR_OK)
-		err = open_tables(st, dir, why);
-	if (err == ERR_OK) {
-		*ret_st = st;
-		st = NULL; /* the caller's now */
-	}
-	return err;
-}
-
-void store_close(struct store **st)
-{
-	if (*st == NULL)
-		return;
-	if ((*st)->env != NULL)
-		mdb_env_close((*st)->env);
-	if ((*st)->lock >= 0)
-		close((*st)->lock);
-	free(*st);
-	*st = NULL;
-}
-
-void store_usage(struct store *st, uint64_t *ret_used, uint64_t *ret_limit)
-{
-	MDB_envinfo info;
-	MDB_stat stat;
-
-	mdb_env_info(st->env, &info);
-	mdb_env_stat(st->env, &stat);
-	*ret_used = (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
-	*ret_limit = info.me_mapsize;
 }
 
 /* --- transactions --- */
@@ -273,7 +77,7 @@ struct store_txn store_begin(struct store *st, bool write)
 		mdb_reader_check(st->env, &dead);
 		rc = mdb_txn_begin(st->env, NULL, flags, &txn);
 	}
-	check(&t, rc);
+	store_check(&t, rc);
 	t.txn = txn;
 	return t;
 }
@@ -294,7 +98,7 @@ int store_commit(struct store_txn *t)
 		return t->err;
 	}
 	close_cursors(t);
-	check(t, mdb_txn_commit(t->txn));
+	store_check(t, mdb_txn_commit(t->txn));
 	t->txn = NULL;
 	return t->err;
 }
@@ -309,9 +113,34 @@ void store_abort(struct store_txn *t)
 
 /* --- records of one size --- */
 
+uint32_t store_get_meta(struct store_txn *t, const char *name)
+{
+	uint32_t v = 0;
+	MDB_val k = store_val(name, strlen(name));
+	MDB_val found;
+
+	if (t->err != ERR_OK)
+		return 0;
+	int rc = mdb_get(t->txn, t->store->tables[META], &k, &found);
+	if (rc == MDB_NOTFOUND || !store_check(t, rc))
+		return 0;
+	if (found.mv_size == sizeof(v))
+		memcpy(&v, found.mv_data, sizeof(v));
+	return v;
+}
+
+void store_put_meta(struct store_txn *t, const char *name, uint32_t v)
+{
+	MDB_val k = store_val(name, strlen(name));
+	MDB_val value = store_val(&v, sizeof(v));
+
+	if (t->err == ERR_OK)
+		store_check(t, mdb_put(t->txn, t->store->tables[META], &k, &value, 0));
+}
+
 /* Copy out a record. One of another size is damage, not absence. */
-static bool get_record(struct store_txn *t, enum table table, struct key k, void *ret_v,
-		       size_t size)
+bool store_get_record(struct store_txn *t, enum table table, struct store_key k, void *ret_v,
+		      size_t size)
 {
 	MDB_val key = {k.size, k.bytes};
 	MDB_val v;
@@ -319,7 +148,7 @@ static bool get_record(struct store_txn *t, enum table table, struct key k, void
 	if (t->err != ERR_OK)
 		return false;
 	int rc = mdb_get(t->txn, t->store->tables[table], &key, &v);
-	if (rc == MDB_NOTFOUND || !check(t, rc))
+	if (rc == MDB_NOTFOUND || !store_check(t, rc))
 		return false;
 	if (v.mv_size != size) {
 		t->err = ERR_MALFORMED;
@@ -329,17 +158,17 @@ static bool get_record(struct store_txn *t, enum table table, struct key k, void
 	return true;
 }
 
-static void put_record(struct store_txn *t, enum table table, struct key k, const void *v,
-		       size_t size)
+void store_put_record(struct store_txn *t, enum table table, struct store_key k, const void *v,
+		      size_t size)
 {
 	MDB_val key = {k.size, k.bytes};
-	MDB_val value = as_val(v, size);
+	MDB_val value = store_val(v, size);
 
 	if (t->err == ERR_OK)
-		check(t, mdb_put(t->txn, t->store->tables[table], &key, &value, 0));
+		store_check(t, mdb_put(t->txn, t->store->tables[table], &key, &value, 0));
 }
 
-static void del_record(struct store_txn *t, enum table table, struct key k)
+void store_del_record(struct store_txn *t, enum table table, struct store_key k)
 {
 	MDB_val key = {k.size, k.bytes};
 
@@ -347,11 +176,11 @@ static void del_record(struct store_txn *t, enum table table, struct key k)
 		return;
 	int rc = mdb_del(t->txn, t->store->tables[table], &key, NULL);
 	if (rc != MDB_NOTFOUND)
-		check(t, rc);
+		store_check(t, rc);
 }
 
-static bool get_bytes(struct store_txn *t, enum table table, struct key k, const uint8_t **ret_data,
-		      size_t *ret_size)
+bool store_get_bytes(struct store_txn *t, enum table table, struct store_key k,
+		     const uint8_t **ret_data, size_t *ret_size)
 {
 	MDB_val key = {k.size, k.bytes};
 	MDB_val v;
@@ -359,7 +188,7 @@ static bool get_bytes(struct store_txn *t, enum table table, struct key k, const
 	if (t->err != ERR_OK)
 		return false;
 	int rc = mdb_get(t->txn, t->store->tables[table], &key, &v);
-	if (rc == MDB_NOTFOUND || !check(t, rc))
+	if (rc == MDB_NOTFOUND || !store_check(t, rc))
 		return false;
 	*ret_data = v.mv_data;
 	*ret_size = v.mv_size;
@@ -367,28 +196,28 @@ static bool get_bytes(struct store_txn *t, enum table table, struct key k, const
 }
 
 /* Cursors remember the last page, which makes writing in key order cheap. */
-static MDB_cursor *cursor(struct store_txn *t, enum table table)
+MDB_cursor *store_cursor(struct store_txn *t, enum table table)
 {
 	assert((size_t)table < ARRAY_LEN(t->cursors));
 	MDB_cursor *c = t->cursors[table];
 
 	if (c == NULL && t->err == ERR_OK &&
-	    check(t, mdb_cursor_open(t->txn, t->store->tables[table], &c)))
+	    store_check(t, mdb_cursor_open(t->txn, t->store->tables[table], &c)))
 		t->cursors[table] = c;
 	return c;
 }
 
-static bool cursor_get(struct store_txn *t, enum table table, struct key k, void *ret_v,
-		       size_t size)
+bool store_cursor_get(struct store_txn *t, enum table table, struct store_key k, void *ret_v,
+		      size_t size)
 {
-	MDB_cursor *c = cursor(t, table);
+	MDB_cursor *c = store_cursor(t, table);
 	MDB_val key = {k.size, k.bytes};
 	MDB_val v;
 
 	if (c == NULL || t->err != ERR_OK)
 		return false;
 	int rc = mdb_cursor_get(c, &key, &v, MDB_SET_KEY);
-	if (rc == MDB_NOTFOUND || !check(t, rc))
+	if (rc == MDB_NOTFOUND || !store_check(t, rc))
 		return false;
 	if (v.mv_size != size) {
 		t->err = ERR_MALFORMED;
@@ -398,29 +227,29 @@ static bool cursor_get(struct store_txn *t, enum table table, struct key k, void
 	return true;
 }
 
-static void cursor_put(struct store_txn *t, enum table table, struct key k, const void *v,
-		       size_t size)
+void store_cursor_put(struct store_txn *t, enum table table, struct store_key k, const void *v,
+		      size_t size)
 {
-	MDB_cursor *c = cursor(t, table);
+	MDB_cursor *c = store_cursor(t, table);
 	MDB_val key = {k.size, k.bytes};
-	MDB_val value = as_val(v, size);
+	MDB_val value = store_val(v, size);
 
 	if (c != NULL && t->err == ERR_OK)
-		check(t, mdb_cursor_put(c, &key, &value, 0));
+		store_check(t, mdb_cursor_put(c, &key, &value, 0));
 }
 
 /* Step to the first key that begins with prefix, or to the next; copy key and value out. */
-static bool walk(struct store_txn *t, enum table table, bool first, const struct key *prefix,
-		 struct key *ret_k, void *ret_v, size_t size)
+bool store_walk(struct store_txn *t, enum table table, bool first, const struct store_key *prefix,
+		struct store_key *ret_k, void *ret_v, size_t size)
 {
-	MDB_cursor *c = cursor(t, table);
-	MDB_val key = as_val(prefix->bytes, prefix->size);
+	MDB_cursor *c = store_cursor(t, table);
+	MDB_val key = store_val(prefix->bytes, prefix->size);
 	MDB_val v;
 
 	if (c == NULL || t->err != ERR_OK)
 		return false;
 	int rc = mdb_cursor_get(c, &key, &v, first ? MDB_SET_RANGE : MDB_NEXT);
-	if (rc == MDB_NOTFOUND || !check(t, rc))
+	if (rc == MDB_NOTFOUND || !store_check(t, rc))
 		return false;
 	if (key.mv_size < prefix->size || memcmp(key.mv_data, prefix->bytes, prefix->size) != 0)
 		return false;
@@ -437,26 +266,27 @@ static bool walk(struct store_txn *t, enum table table, bool first, const struct
 
 bool store_get_commit(struct store_txn *t, struct store_commit_key k, struct commit_track *ret_v)
 {
-	return cursor_get(t, COMMIT, commit_key(k), ret_v, sizeof(*ret_v));
+	return store_cursor_get(t, COMMIT, commit_key(k), ret_v, sizeof(*ret_v));
 }
 
 void store_put_commit(struct store_txn *t, struct store_commit_key k, const struct commit_track *v)
 {
-	cursor_put(t, COMMIT, commit_key(k), v, sizeof(*v));
+	store_cursor_put(t, COMMIT, commit_key(k), v, sizeof(*v));
 }
 
 void store_del_commit(struct store_txn *t, struct store_commit_key k)
 {
-	del_record(t, COMMIT, commit_key(k));
+	store_del_record(t, COMMIT, commit_key(k));
 }
 
 bool store_next_commit(struct store_txn *t, bool first, struct store_range range,
 		       struct store_commit_key *ret_k, struct commit_track *ret_v)
 {
-	struct key prefix = range.group == 0 ? KEY(range.cluster) : KEY(range.cluster, range.group);
-	struct key at;
+	struct store_key prefix =
+		range.group == 0 ? KEY(range.cluster) : KEY(range.cluster, range.group);
+	struct store_key at;
 
-	if (!walk(t, COMMIT, first, &prefix, &at, ret_v, sizeof(*ret_v)))
+	if (!store_walk(t, COMMIT, first, &prefix, &at, ret_v, sizeof(*ret_v)))
 		return false;
 	*ret_k = (struct store_commit_key){
 		.cluster = range.cluster,
@@ -469,28 +299,29 @@ bool store_next_commit(struct store_txn *t, bool first, struct store_range range
 
 bool store_get_log(struct store_txn *t, struct store_log_key k, struct log_track *ret_v)
 {
-	return cursor_get(t, LOG, log_key(k), ret_v, sizeof(*ret_v));
+	return store_cursor_get(t, LOG, log_key(k), ret_v, sizeof(*ret_v));
 }
 
 void store_put_log(struct store_txn *t, struct store_log_key k, const struct log_track *v)
 {
-	cursor_put(t, LOG, log_key(k), v, sizeof(*v));
+	store_cursor_put(t, LOG, log_key(k), v, sizeof(*v));
 }
 
 void store_del_log(struct store_txn *t, struct store_log_key k)
 {
-	del_record(t, LOG, log_key(k));
+	store_del_record(t, LOG, log_key(k));
+	store_del_record(t, OLDEST, log_key(k));
 	for (uint32_t i = 0; i < HISTORY_LEVELS; i++)
-		del_record(t, HISTORY, KEY(k.cluster, k.topic, (uint32_t)k.partition, i));
+		store_del_record(t, HISTORY, KEY(k.cluster, k.topic, (uint32_t)k.partition, i));
 }
 
 bool store_next_log(struct store_txn *t, bool first, uint32_t cluster, struct store_log_key *ret_k,
 		    struct log_track *ret_v)
 {
-	struct key prefix = KEY(cluster);
-	struct key at;
+	struct store_key prefix = KEY(cluster);
+	struct store_key at;
 
-	if (!walk(t, LOG, first, &prefix, &at, ret_v, sizeof(*ret_v)))
+	if (!store_walk(t, LOG, first, &prefix, &at, ret_v, sizeof(*ret_v)))
 		return false;
 	*ret_k = (struct store_log_key){
 		.cluster = cluster,
@@ -504,8 +335,8 @@ void store_get_history(struct store_txn *t, struct store_log_key k, struct histo
 {
 	*ret_v = (struct history){0};
 	for (uint32_t i = 0; i < HISTORY_LEVELS; i++)
-		get_record(t, HISTORY, KEY(k.cluster, k.topic, (uint32_t)k.partition, i),
-			   &ret_v->levels[i], history_size(i));
+		store_get_record(t, HISTORY, KEY(k.cluster, k.topic, (uint32_t)k.partition, i),
+				 &ret_v->levels[i], history_size(i));
 }
 
 void store_put_history(struct store_txn *t, struct store_log_key k, const struct history *v,
@@ -513,8 +344,9 @@ void store_put_history(struct store_txn *t, struct store_log_key k, const struct
 {
 	for (uint32_t i = 0; i < HISTORY_LEVELS; i++)
 		if (levels & (1u << i))
-			put_record(t, HISTORY, KEY(k.cluster, k.topic, (uint32_t)k.partition, i),
-				   &v->levels[i], history_size(i));
+			store_put_record(t, HISTORY,
+					 KEY(k.cluster, k.topic, (uint32_t)k.partition, i),
+					 &v->levels[i], history_size(i));
 }
 
 /* --- groups and clusters --- */
@@ -522,22 +354,22 @@ void store_put_history(struct store_txn *t, struct store_log_key k, const struct
 bool store_get_group(struct store_txn *t, uint32_t cluster, uint32_t group,
 		     struct group_track *ret_v)
 {
-	return get_record(t, GROUP, KEY(cluster, group), ret_v, sizeof(*ret_v));
+	return store_get_record(t, GROUP, KEY(cluster, group), ret_v, sizeof(*ret_v));
 }
 
 void store_put_group(struct store_txn *t, uint32_t cluster, uint32_t group,
 		     const struct group_track *v)
 {
-	put_record(t, GROUP, KEY(cluster, group), v, sizeof(*v));
+	store_put_record(t, GROUP, KEY(cluster, group), v, sizeof(*v));
 }
 
 bool store_next_group(struct store_txn *t, bool first, uint32_t cluster, uint32_t *ret_group,
 		      struct group_track *ret_v)
 {
-	struct key prefix = KEY(cluster);
-	struct key at;
+	struct store_key prefix = KEY(cluster);
+	struct store_key at;
 
-	if (!walk(t, GROUP, first, &prefix, &at, ret_v, sizeof(*ret_v)))
+	if (!store_walk(t, GROUP, first, &prefix, &at, ret_v, sizeof(*ret_v)))
 		return false;
 	*ret_group = get_be32(at.bytes + 4);
 	return true;
@@ -546,13 +378,13 @@ bool store_next_group(struct store_txn *t, bool first, uint32_t cluster, uint32_
 bool store_get_members(struct store_txn *t, uint32_t cluster, uint32_t group,
 		       const uint8_t **ret_data, size_t *ret_size)
 {
-	return get_bytes(t, MEMBERS, KEY(cluster, group), ret_data, ret_size);
+	return store_get_bytes(t, MEMBERS, KEY(cluster, group), ret_data, ret_size);
 }
 
 void store_put_members(struct store_txn *t, uint32_t cluster, uint32_t group, const void *data,
 		       size_t size)
 {
-	put_record(t, MEMBERS, KEY(cluster, group), data, size);
+	store_put_record(t, MEMBERS, KEY(cluster, group), data, size);
 }
 
 void store_del_group(struct store_txn *t, uint32_t cluster, uint32_t group)
@@ -563,48 +395,48 @@ void store_del_group(struct store_txn *t, uint32_t cluster, uint32_t group)
 
 	for (bool first = true; store_next_commit(t, first, range, &k, &c); first = false)
 		store_del_commit(t, k);
-	del_record(t, GROUP, KEY(cluster, group));
-	del_record(t, MEMBERS, KEY(cluster, group));
+	store_del_record(t, GROUP, KEY(cluster, group));
+	store_del_record(t, MEMBERS, KEY(cluster, group));
 }
 
 bool store_get_cluster(struct store_txn *t, uint32_t cluster, struct cluster_track *ret_v)
 {
-	return get_record(t, CLUSTER, KEY(cluster), ret_v, sizeof(*ret_v));
+	return store_get_record(t, CLUSTER, KEY(cluster), ret_v, sizeof(*ret_v));
 }
 
 void store_put_cluster(struct store_txn *t, uint32_t cluster, const struct cluster_track *v)
 {
-	put_record(t, CLUSTER, KEY(cluster), v, sizeof(*v));
+	store_put_record(t, CLUSTER, KEY(cluster), v, sizeof(*v));
 }
 
 bool store_get_origin(struct store_txn *t, uint32_t cluster, const uint8_t **ret_data,
 		      size_t *ret_size)
 {
-	return get_bytes(t, ORIGIN, KEY(cluster), ret_data, ret_size);
+	return store_get_bytes(t, ORIGIN, KEY(cluster), ret_data, ret_size);
 }
 
 void store_put_origin(struct store_txn *t, uint32_t cluster, const void *data, size_t size)
 {
-	put_record(t, ORIGIN, KEY(cluster), data, size);
+	store_put_record(t, ORIGIN, KEY(cluster), data, size);
 }
 
 int64_t store_get_buried(struct store_txn *t, uint32_t cluster, uint32_t group, uint32_t topic)
 {
 	int64_t at_ms = 0;
 
-	get_record(t, BURIED, KEY(cluster, group, topic), &at_ms, sizeof(at_ms));
+	store_get_record(t, BURIED, KEY(cluster, group, topic), &at_ms, sizeof(at_ms));
 	return at_ms;
 }
 
 void store_put_buried(struct store_txn *t, uint32_t cluster, uint32_t group, uint32_t topic,
 		      int64_t at_ms)
 {
-	put_record(t, BURIED, KEY(cluster, group, topic), &at_ms, sizeof(at_ms));
+	store_put_record(t, BURIED, KEY(cluster, group, topic), &at_ms, sizeof(at_ms));
 }
 
 void store_del_buried(struct store_txn *t, uint32_t cluster, uint32_t group, uint32_t topic)
 {
-	del_record(t, BURIED, KEY(cluster, group, topic));
+	store_del_record(t, BURIED, KEY(cluster, group, topic));
 }
 
 /* --- names --- */
@@ -612,22 +444,38 @@ void store_del_buried(struct store_txn *t, uint32_t cluster, uint32_t group, uin
 uint32_t store_add_name(struct store_txn *t, enum store_kind kind, uint32_t cluster,
 			const char *name)
 {
-	uint8_t value[NAME_HEADER + 1024];
+	uint8_t value[NAME_HEADER + STORE_NAME_MAX - 1];
 	size_t size = strlen(name);
 
 	assert(size <= sizeof(value) - NAME_HEADER);
-	uint32_t id = get_meta(t, "next_id") + 1;
-	put_meta(t, "next_id", id);
+	uint32_t id = store_get_meta(t, "next_id") + 1;
+	store_put_meta(t, "next_id", id);
 	value[0] = (uint8_t)kind;
 	put_be32(value + 1, cluster);
 	memcpy(value + NAME_HEADER, name, size);
-	put_record(t, NAME, KEY(id), value, NAME_HEADER + size);
+	store_put_record(t, NAME, KEY(id), value, NAME_HEADER + size);
 	return t->err == ERR_OK ? id : 0;
 }
 
 void store_del_name(struct store_txn *t, uint32_t id)
 {
-	del_record(t, NAME, KEY(id));
+	store_del_record(t, NAME, KEY(id));
+}
+
+void store_get_name(struct store_txn *t, uint32_t id, char ret_name[static STORE_NAME_MAX])
+{
+	const uint8_t *data = NULL;
+	size_t size = 0;
+
+	ret_name[0] = '\0';
+	if (!store_get_bytes(t, NAME, KEY(id), &data, &size))
+		return;
+	if (size < NAME_HEADER || size - NAME_HEADER >= STORE_NAME_MAX) {
+		t->err = ERR_MALFORMED;
+		return;
+	}
+	memcpy(ret_name, data + NAME_HEADER, size - NAME_HEADER);
+	ret_name[size - NAME_HEADER] = '\0';
 }
 
 int store_each_name(struct store_txn *t, void (*on_name)(void *arg, const struct store_name *n),
@@ -637,11 +485,12 @@ int store_each_name(struct store_txn *t, void (*on_name)(void *arg, const struct
 	MDB_val k;
 	MDB_val v;
 
-	if (t->err != ERR_OK || !check(t, mdb_cursor_open(t->txn, t->store->tables[NAME], &c)))
+	if (t->err != ERR_OK ||
+	    !store_check(t, mdb_cursor_open(t->txn, t->store->tables[NAME], &c)))
 		return t->err;
 	int rc = mdb_cursor_get(c, &k, &v, MDB_FIRST);
 	for (; rc == MDB_SUCCESS; rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) {
-		char name[1025];
+		char name[STORE_NAME_MAX];
 
 		if (k.mv_size != 4 || v.mv_size < NAME_HEADER ||
 		    v.mv_size - NAME_HEADER >= sizeof(name)) {
@@ -658,7 +507,7 @@ int store_each_name(struct store_txn *t, void (*on_name)(void *arg, const struct
 	}
 	mdb_cursor_close(c);
 	if (t->err == ERR_OK && rc != MDB_NOTFOUND)
-		check(t, rc);
+		store_check(t, rc);
 	return t->err;
 }
 
@@ -666,14 +515,14 @@ int store_each_name(struct store_txn *t, void (*on_name)(void *arg, const struct
 
 bool store_get_session(struct store_txn *t, const char *agent, struct store_session *ret_s)
 {
-	MDB_val k = as_val(agent, strlen(agent));
+	MDB_val k = store_val(agent, strlen(agent));
 	MDB_val v;
 
 	assert(k.mv_size > 0 && k.mv_size <= NAME_KEY_MAX);
 	if (t->err != ERR_OK)
 		return false;
 	int rc = mdb_get(t->txn, t->store->tables[SESSION], &k, &v);
-	if (rc == MDB_NOTFOUND || !check(t, rc))
+	if (rc == MDB_NOTFOUND || !store_check(t, rc))
 		return false;
 	if (v.mv_size != sizeof(*ret_s)) {
 		t->err = ERR_MALFORMED;
@@ -685,10 +534,10 @@ bool store_get_session(struct store_txn *t, const char *agent, struct store_sess
 
 void store_put_session(struct store_txn *t, const char *agent, const struct store_session *s)
 {
-	MDB_val k = as_val(agent, strlen(agent));
-	MDB_val v = as_val(s, sizeof(*s));
+	MDB_val k = store_val(agent, strlen(agent));
+	MDB_val v = store_val(s, sizeof(*s));
 
 	assert(k.mv_size > 0 && k.mv_size <= NAME_KEY_MAX);
 	if (t->err == ERR_OK)
-		check(t, mdb_put(t->txn, t->store->tables[SESSION], &k, &v, 0));
+		store_check(t, mdb_put(t->txn, t->store->tables[SESSION], &k, &v, 0));
 }

@@ -22,12 +22,15 @@ struct store;
  * why says what is wrong and what to do. Caller owns *ret_st. */
 MUST_CHECK int store_open(const char *dir, size_t map_bytes, char why[static 512],
 			  struct store **ret_st);
+
+/* Open for reading what an aggregator, which may be running, has written to dir. */
+MUST_CHECK int store_open_readonly(const char *dir, char why[static 512], struct store **ret_st);
 void store_close(struct store **st);
 
 struct store_txn {
 	struct store *store;
 	void *txn;        /* MDB_txn; NULL after commit or abort */
-	void *cursors[3]; /* MDB_cursor, opened when first used: commits, logs, groups */
+	void *cursors[6]; /* MDB_cursor, opened when first used, of the first tables */
 	bool write;
 	int err; /* the first failure, or ERR_OK */
 };
@@ -124,6 +127,8 @@ void store_del_buried(struct store_txn *t, uint32_t cluster, uint32_t group, uin
 
 enum store_kind { STORE_CLUSTER = 'c', STORE_GROUP = 'g', STORE_TOPIC = 't' };
 
+#define STORE_NAME_MAX 1025 /* with its NUL */
+
 struct store_name {
 	uint32_t id; /* never 0, never used twice */
 	enum store_kind kind;
@@ -135,6 +140,9 @@ struct store_name {
 uint32_t store_add_name(struct store_txn *t, enum store_kind kind, uint32_t cluster,
 			const char *name);
 void store_del_name(struct store_txn *t, uint32_t id);
+
+/* The text of a name that has an id; "" if there is none. */
+void store_get_name(struct store_txn *t, uint32_t id, char ret_name[static STORE_NAME_MAX]);
 
 /* Call on_name for each name there is, in the order of their numbers. Returns t->err. */
 int store_each_name(struct store_txn *t, void (*on_name)(void *arg, const struct store_name *n),

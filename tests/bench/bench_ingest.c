@@ -269,7 +269,9 @@ int main(int argc, char **argv)
 	int err = store_open(dir.dir, (size_t)4 << 30, why_store, &st);
 	if (err == ERR_OK)
 		err = ingest_link_open(urls, 1, &limits, &why, &link);
-	const struct writer_options options = {st, board, link, RULES_DEFAULT};
+	const struct rules_base base = {.values = RULES_DEFAULT};
+	struct rules_set *rules = rules_new("", 0, &base, NULL, 0);
+	const struct writer_options options = {st, board, link, rules};
 	if (err == ERR_OK)
 		err = writer_start(&options, &w);
 	if (err != ERR_OK) {

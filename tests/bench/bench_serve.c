@@ -120,7 +120,8 @@ static void time_metrics(struct server *s, const char *what)
 
 int main(int argc, char **argv)
 {
-	const struct server_calls calls = {NULL, forget, forget_topic, offsets};
+	const struct server_calls calls = {
+		.delete_group = forget, .delete_group_topic = forget_topic, .offsets = offsets};
 	const struct server_config config = {
 		.listen = "", .allow_origin = "", .host = "", .intervals = 10};
 	char listen[32];

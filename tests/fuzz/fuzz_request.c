@@ -36,6 +36,22 @@ static int no_offsets(void *arg, const struct view *v, const struct view_group *
 	return ERR_OK;
 }
 
+static void no_rules(void *arg, struct rulebook_state *ret_state)
+{
+	const struct rules_base base = {.values = RULES_DEFAULT};
+
+	(void)arg;
+	*ret_state = (struct rulebook_state){.rules = rules_new("", 0, &base, NULL, 0)};
+}
+
+static int no_reload(void *arg, struct buf *errors, bool *ret_changed)
+{
+	(void)arg;
+	(void)errors;
+	(void)ret_changed;
+	return ERR_NOT_FOUND;
+}
+
 /* A cluster c with a group g that reads two partitions of t, and one whose name needs escapes. */
 static void publish(struct board *board)
 {
@@ -69,8 +85,12 @@ static void publish(struct board *board)
 static struct server *start(struct board *board)
 {
 	const struct server_config config = {
-		.listen = "", .allow_origin = "", .host = "h", .intervals = 3};
-	const struct server_calls calls = {NULL, forget, forget_topic, no_offsets};
+		.listen = "", .allow_origin = "", .admin_token = "", .host = "h", .intervals = 3};
+	const struct server_calls calls = {.delete_group = forget,
+					   .delete_group_topic = forget_topic,
+					   .offsets = no_offsets,
+					   .rules = no_rules,
+					   .reload_rules = no_reload};
 	struct server *s = NULL;
 
 	if (server_new(&config, &calls, board, &s) != ERR_OK)

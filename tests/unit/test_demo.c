@@ -106,7 +106,7 @@ static void a_stuck_consumer_sticks_to_its_first_partition(void **state)
 {
 	(void)state;
 	assert_true(temper_commits(TEMPER_STUCK, 1000, 0));
-	assert_int_equal(read_for(TEMPER_STUCK, 1000, 0), read_for(TEMPER_STUCK, 20, 0));
+	assert_int_equal(read_for(TEMPER_STUCK, 1000, 0), read_for(TEMPER_STUCK, 45, 0));
 	assert_in_range(read_for(TEMPER_STUCK, 1000, 1), 9988, 9990);
 }
 

@@ -24,7 +24,7 @@ struct fixture {
 	struct names *names;
 	struct clusters *clusters;
 	struct store_txn txn;
-	struct rules rules;
+	struct rules_memo *rules;
 	struct view *view;
 	uint64_t pass;
 };
@@ -52,7 +52,10 @@ static int setup(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	f->temp = temp_make();
-	f->rules = RULES_DEFAULT;
+	const struct rules_base base = {.values = RULES_DEFAULT};
+	struct rules_set *set = rules_new("", 0, &base, NULL, 0);
+	f->rules = rules_memo_new(set);
+	rules_unref(&set);
 	load(f);
 	*state = f;
 	return 0;
@@ -63,6 +66,7 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	view_unref(&f->view);
+	rules_memo_free(&f->rules);
 	unload(f);
 	temp_remove(&f->temp);
 	free(f);
@@ -101,10 +105,10 @@ static int feed(struct fixture *f, const struct wire_batch *b)
 	const char *why = "";
 
 	f->txn = store_begin(f->store, true);
-	struct apply a = {&f->txn, f->names, f->clusters, &f->rules};
+	struct apply a = {&f->txn, f->names, f->clusters, RULES_DEFAULT.window_ms};
 	int err = apply_batch(&a, b, "0.1.0", T0, &c, &why);
 	if (err == ERR_OK && c->due) {
-		struct evaluate e = {&f->txn, f->names, &f->rules, c, 0};
+		struct evaluate e = {&f->txn, f->names, f->rules, c, 0};
 
 		c->due = false;
 		view_unref(&f->view);
@@ -357,7 +361,7 @@ static void a_buried_group_stays_away_until_it_commits(void **state)
 	uint32_t id = view_find_group(f->view, "readers")->id;
 	int64_t arrival_ms = T0 + STEP - 2;
 	f->txn = store_begin(f->store, true);
-	struct apply a = {&f->txn, f->names, f->clusters, &f->rules};
+	struct apply a = {&f->txn, f->names, f->clusters, RULES_DEFAULT.window_ms};
 	apply_bury(&a, clusters_at(f->clusters, 0), id, 0);
 	assert_int_equal(store_commit(&f->txn), ERR_OK);
 
@@ -386,7 +390,7 @@ static void a_silent_agent_leaves_the_last_verdict(void **state)
 	assert_false(evaluate_blind(c, 3 * STEP));
 	assert_true(evaluate_blind(c, 3 * STEP + 1));
 	f->txn = store_begin(f->store, true);
-	struct evaluate e = {&f->txn, f->names, &f->rules, c, (int64_t)3600 * 1000};
+	struct evaluate e = {&f->txn, f->names, f->rules, c, (int64_t)3600 * 1000};
 	view_unref(&f->view);
 	f->view = evaluate_cluster(&e);
 	assert_int_equal(store_commit(&f->txn), ERR_OK);

@@ -299,6 +299,14 @@ static bool wait_for(uint64_t count)
 	return false;
 }
 
+static unsigned int hellos(void)
+{
+	pthread_mutex_lock(&peer_lock);
+	unsigned int n = peer.hellos;
+	pthread_mutex_unlock(&peer_lock);
+	return n;
+}
+
 static bool wait_for_cursor(struct fixture *f, uint64_t seq)
 {
 	for (int i = 0; i < 2000 && state_cursor(f->st, 0) < seq; i++)
@@ -325,7 +333,7 @@ static void everything_arrives_once_and_leaves_the_spool(void **state)
 	assert_true(wait_for(60));
 	assert_true(wait_for_cursor(f, 60));
 	assert_int_equal(peer.duplicates, 0);
-	assert_int_equal(peer.hellos, 1);
+	assert_int_equal(hellos(), 1);
 	assert_true(peer.flying_max <= 4);
 	state_spool(f->st, &s);
 	assert_int_equal(s.floor_seq, 61);
@@ -391,7 +399,7 @@ static void a_new_connection_is_greeted_and_nothing_is_lost(void **state)
 	}
 	assert_true(wait_for(125));
 	assert_true(wait_for_cursor(f, 125));
-	assert_true(peer.hellos >= 2);
+	assert_true(hellos() >= 2);
 }
 
 static void what_was_acknowledged_before_a_restart_is_not_sent_again(void **state)
@@ -459,7 +467,7 @@ static void a_refused_agent_keeps_its_batches(void **state)
 	start(f);
 	for (int i = 0; i < 50; i++)
 		nap();
-	assert_int_equal(peer.hellos, 1);
+	assert_int_equal(hellos(), 1);
 	assert_int_equal(peer.count, 0);
 	state_spool(f->st, &s);
 	assert_int_equal(s.floor_seq, 1);
@@ -471,7 +479,7 @@ static void at_the_end_what_is_there_is_delivered(void **state)
 
 	start(f);
 	append(f, 40);
-	for (int i = 0; i < 2000 && peer.hellos == 0; i++)
+	for (int i = 0; i < 2000 && hellos() == 0; i++)
 		nap();
 	nap();
 	shipper_ask_stop(f->shipper, 2000);

@@ -7,6 +7,8 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -266,6 +268,71 @@ static void memory_is_bounded_and_drops_the_oldest_on_disk_too(void **state)
 	check_fetch(f, 72, 72, "last");
 }
 
+/* A limit on the size of files is to LMDB what a full disk is. */
+static void a_full_disk_loses_nothing_and_is_left_without_a_restart(void **state)
+{
+	struct fixture *f = *state;
+	static char large[1 << 20] = "large";
+	struct rlimit before;
+
+	append(f, "first");
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	struct rlimit small = {.rlim_cur = 256 << 10, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	for (int i = 0; i < 3; i++) {
+		struct state_txn t = state_begin(f->st);
+		state_append(&t, large, sizeof(large));
+		assert_int_not_equal(state_commit(&t), ERR_OK);
+	}
+	assert_int_equal(spool(f).batches, 4);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	append(f, "last");
+	reopen(f);
+	assert_int_equal(spool(f).batches, 5);
+	assert_int_equal(spool(f).dropped, 0);
+	check_fetch(f, 1, 1, "first");
+	check_fetch(f, 5, 5, "last");
+}
+
+/* In place of the C library's, for LMDB: a small write is that of its own head. */
+static bool head_fails;
+
+ssize_t pwrite(int fd, const void *data, size_t size, off_t at)
+{
+	if (head_fails && size < 4096) {
+		errno = EIO;
+		return -1;
+	}
+	return syscall(SYS_pwrite64, fd, data, size, at);
+}
+
+static void a_failure_that_lmdb_does_not_survive_is_survived(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t id = 0;
+
+	append(f, "first");
+	head_fails = true;
+	for (int i = 0; i < 3; i++) {
+		struct state_txn t = state_begin(f->st);
+		state_append(&t, "kept", 4);
+		assert_int_not_equal(state_commit(&t), ERR_OK);
+		check_fetch(f, 2, 2, "kept");
+	}
+	head_fails = false;
+	append(f, "last");
+	assert_int_equal(spool(f).batches, 5);
+	assert_int_equal(spool(f).bytes, 5 + 3 * 4 + 4);
+	check_fetch(f, 1, 1, "first");
+	assert_int_equal(state_cluster(f->st, "Seoul-1", &id), ERR_OK);
+	reopen(f);
+	assert_int_equal(spool(f).batches, 5);
+	assert_int_equal(spool(f).bytes, 5 + 3 * 4 + 4);
+	check_fetch(f, 4, 4, "kept");
+	check_fetch(f, 5, 5, "last");
+}
+
 static void a_new_epoch_numbers_from_one_what_is_kept(void **state)
 {
 	struct fixture *f = *state;
@@ -455,6 +522,8 @@ int main(void)
 		WITH_STATE(a_cluster_keeps_its_number),
 		WITH_STATE(while_the_disk_fails_batches_live_in_memory),
 		WITH_STATE(memory_is_bounded_and_drops_the_oldest_on_disk_too),
+		WITH_STATE(a_full_disk_loses_nothing_and_is_left_without_a_restart),
+		WITH_STATE(a_failure_that_lmdb_does_not_survive_is_survived),
 		WITH_STATE(a_new_epoch_numbers_from_one_what_is_kept),
 		WITH_STATE(a_second_agent_is_refused),
 		WITH_STATE(a_foreign_or_damaged_file_is_refused_with_its_name),

@@ -206,6 +206,36 @@ static void the_pace_is_that_of_waiting_messages(void **state)
 	assert_in_range(pace_usual_ms(&p.commit.commits), 40000, 50000);
 }
 
+static void time_without_members_is_no_pace(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_init(&p, 10);
+	play_members(&p, 1, TRACK_OWNER_PRESENT);
+	play_on(&p, 10, 100, true, 0);
+	play_members(&p, 0, TRACK_OWNER_NONE);
+	play_on(&p, 17, 100, false, 0);
+	play_members(&p, 1, TRACK_OWNER_PRESENT);
+	play_on(&p, 10, 100, true, 0);
+	assert_in_range(p.commit.commits.longest_ms[0], 0, 20000);
+	assert_in_range(p.commit.progress.longest_ms[0], 0, 20000);
+}
+
+static void an_outage_of_a_member_is_no_pace_at_first(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_init(&p, 10);
+	play_members(&p, 1, TRACK_OWNER_PRESENT);
+	play_on(&p, 10, 100, true, 0);
+	play_on(&p, 17, 100, false, 0);
+	assert_int_equal(p.commit.status, STATUS_STOP);
+	play_on(&p, 3, 100, true, 0);
+	assert_in_range(pace_usual_ms(&p.commit.commits), 0, 20000);
+}
+
 static void one_outage_is_no_habit(void **state)
 {
 	struct track_pace pace = {0};
@@ -384,6 +414,8 @@ int main(void)
 		cmocka_unit_test(an_idle_partition_does_not_change),
 		cmocka_unit_test(a_partition_that_never_committed_does_not_change_either),
 		cmocka_unit_test(the_pace_is_that_of_waiting_messages),
+		cmocka_unit_test(time_without_members_is_no_pace),
+		cmocka_unit_test(an_outage_of_a_member_is_no_pace_at_first),
 		cmocka_unit_test(one_outage_is_no_habit),
 		cmocka_unit_test(a_long_interval_is_kept_for_an_hour),
 		cmocka_unit_test(quick_events_at_the_start_do_not_make_the_pace_known),

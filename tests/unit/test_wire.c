@@ -67,6 +67,14 @@ static const struct wire_group group_list[] = {
 static const uint32_t gone_groups[] = {0, 4};
 static const uint32_t gone_topics[] = {3};
 static const struct wire_gone_commit gone_commits[] = {{0, 1, 0}, {4, 3, 99}};
+static const struct wire_probe_row probe_rows[] = {
+	{1, 0, 90, 100, WIRE_PROBE_RECORD, 1700000000999},
+	{1, 1, 90, 90, WIRE_PROBE_NOTHING, WIRE_UNKNOWN},
+	{3, 7, 0, INT64_MAX, WIRE_PROBE_UNKNOWN, WIRE_UNKNOWN},
+	{3, 8, 5, 6, WIRE_PROBE_RECORD, 1700000001000}, /* at the time of the pass */
+	{1, 9, 5, 6, WIRE_PROBE_RECORD, INT64_MAX},     /* its producer's clock is wrong */
+	{1, 9, 5, 6, WIRE_PROBE_RECORD, 0},
+};
 
 static const struct wire_batch whole = {
 	.agent = "dc1-prod-a",
@@ -86,7 +94,8 @@ static const struct wire_batch whole = {
 		   .source = "offsets-topic",
 		   .servers = "k1:9092,k2:9092",
 		   .lag = WIRE_UNKNOWN,
-		   .dropped = UINT64_MAX},
+		   .dropped = UINT64_MAX,
+		   .probes = 20},
 	.names = name_list,
 	.name_count = ARRAY_LEN(name_list),
 	.logs = log_rows,
@@ -101,6 +110,8 @@ static const struct wire_batch whole = {
 	.gone_topic_count = ARRAY_LEN(gone_topics),
 	.gone_commits = gone_commits,
 	.gone_commit_count = ARRAY_LEN(gone_commits),
+	.probes = probe_rows,
+	.probe_count = ARRAY_LEN(probe_rows),
 };
 
 /* ---------------------------------------------------------------- comparing */
@@ -127,6 +138,7 @@ static void assert_same_report(const struct wire_report *a, const struct wire_re
 	assert_string_equal(a->servers, b->servers);
 	assert_true(a->lag == b->lag && a->spool_bytes == b->spool_bytes);
 	assert_true(a->spool_batches == b->spool_batches && a->dropped == b->dropped);
+	assert_int_equal(a->probes, b->probes);
 }
 
 static void assert_same_logs(const struct wire_batch *a, const struct wire_batch *b)
@@ -185,6 +197,18 @@ static void assert_same_groups(const struct wire_batch *a, const struct wire_bat
 	}
 }
 
+static void assert_same_answers(const struct wire_batch *a, const struct wire_batch *b)
+{
+	assert_int_equal(a->probe_count, b->probe_count);
+	for (size_t i = 0; i < a->probe_count; i++) {
+		const struct wire_probe_row *x = &a->probes[i], *y = &b->probes[i];
+
+		assert_true(x->topic == y->topic && x->partition == y->partition);
+		assert_true(x->offset == y->offset && x->end == y->end);
+		assert_true(x->answer == y->answer && x->time_ms == y->time_ms);
+	}
+}
+
 static void assert_same_batch(const struct wire_batch *a, const struct wire_batch *b)
 {
 	assert_same_head(a, b);
@@ -201,6 +225,7 @@ static void assert_same_batch(const struct wire_batch *a, const struct wire_batc
 			 sizeof(*a->gone_topics));
 	assert_same_list(a->gone_commits, a->gone_commit_count, b->gone_commits,
 			 b->gone_commit_count, sizeof(*a->gone_commits));
+	assert_same_answers(a, b);
 }
 
 /* ---------------------------------------------------------------- round trips */
@@ -251,6 +276,20 @@ static int64_t random_offset(void)
 	}
 }
 
+static void random_answers(struct wire_probe_row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		rows[i] = (struct wire_probe_row){.topic = rand() % 2 ? 1 : 3,
+						  .partition = rand() % (WIRE_PARTITION_MAX + 1),
+						  .offset = random_offset(),
+						  .answer = (enum wire_probe_answer)(rand() % 3),
+						  .time_ms = random_offset()};
+		rows[i].offset = MAX(rows[i].offset, 0);
+		rows[i].end = rows[i].offset;
+		rows[i].end += rand() % 2 ? INT64_MAX - rows[i].offset : 0;
+	}
+}
+
 static void random_batch(struct wire_log_row *logs, struct wire_commit_row *commits, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -275,6 +314,7 @@ static void random_rows_come_back(void **state)
 	(void)state;
 	static struct wire_log_row logs[500];
 	static struct wire_commit_row commits[500];
+	static struct wire_probe_row answers[500];
 
 	for (int round = 0; round < 200; round++) {
 		CLEANUP(buf_free) struct buf b = {0};
@@ -284,6 +324,9 @@ static void random_rows_come_back(void **state)
 		in.commits = commits;
 		in.log_count = in.commit_count = (size_t)rand() % ARRAY_LEN(logs);
 		random_batch(logs, commits, in.log_count);
+		in.probes = answers;
+		in.probe_count = (size_t)rand() % ARRAY_LEN(answers);
+		random_answers(answers, in.probe_count);
 		wire_put_batch(&b, &in);
 		assert_int_equal(get(&b, &m), ERR_OK);
 		assert_same_batch(&in, &m);
@@ -297,7 +340,7 @@ static void the_small_messages_come_back(void **state)
 	const char *clusters[] = {"Seoul-1", "Seoul-2"};
 	struct wire_hello h = {"dc1", 1, 2, 3, 1, 4, 5, "0.1.0", clusters, 2}, h2;
 	struct wire_welcome w = {WIRE_OK, "ok", 1, 2, 3, UINT64_MAX, WIRE_BODY_MAX, 8, -5}, w2;
-	struct wire_ack k = {WIRE_RETRY, 9, 5000, NULL, 8}, k2;
+	struct wire_ack k = {WIRE_RETRY, 9, 5000, NULL, 8, NULL, NULL, NULL, 0}, k2;
 
 	arena_reset(&arena);
 	wire_put_hello(&b, &h);
@@ -323,6 +366,84 @@ static void the_small_messages_come_back(void **state)
 	assert_true(k2.code == WIRE_RETRY && k2.seq == 9 && k2.retry_ms == 5000);
 	assert_string_equal(k2.reason, "");
 	assert_int_equal(k2.applied_seq, 8);
+	assert_int_equal(k2.probe_count, 0);
+	assert_string_equal(k2.probe_cluster, "");
+}
+
+static const struct wire_probe questions[] = {
+	{"orders", 0, 90, 100},
+	{"payments", WIRE_PARTITION_MAX, 0, INT64_MAX},
+	{"orders", 1, INT64_MAX, INT64_MAX},
+};
+static const struct wire_ack asking = {
+	.seq = 9,
+	.reason = "",
+	.applied_seq = 9,
+	.probe_cluster = "Seoul-1",
+	.probe_environment = "PROD",
+	.probes = questions,
+	.probe_count = ARRAY_LEN(questions),
+};
+
+static int put_and_get_ack(const struct wire_ack *in, struct wire_ack *ret_k)
+{
+	static struct buf b; /* what is decoded may point into it */
+
+	buf_reset(&b);
+	wire_put_ack(&b, in);
+	arena_reset(&arena);
+	return wire_get_ack((const uint8_t *)b.data, b.size, &arena, ret_k);
+}
+
+static void probes_come_with_an_ack(void **state)
+{
+	struct wire_ack k;
+
+	(void)state;
+	assert_int_equal(put_and_get_ack(&asking, &k), ERR_OK);
+	assert_true(k.code == WIRE_OK && k.seq == 9 && k.applied_seq == 9);
+	assert_string_equal(k.probe_cluster, "Seoul-1");
+	assert_string_equal(k.probe_environment, "PROD");
+	assert_int_equal(k.probe_count, ARRAY_LEN(questions));
+	for (size_t i = 0; i < k.probe_count; i++) {
+		assert_string_equal(k.probes[i].topic, questions[i].topic);
+		assert_int_equal(k.probes[i].partition, questions[i].partition);
+		assert_true(k.probes[i].offset == questions[i].offset);
+		assert_true(k.probes[i].end == questions[i].end);
+	}
+}
+
+static void a_probe_that_cannot_be_is_refused(void **state)
+{
+	static char topic[WIRE_TOPIC_MAX + 2];
+	const struct {
+		struct wire_probe probe;
+		const char *cluster;
+	} rows[] = {
+		{{"", 0, 1, 2}, "c"},
+		{{"t", -1, 1, 2}, "c"},
+		{{"t", WIRE_PARTITION_MAX + 1, 1, 2}, "c"},
+		{{"t", 0, -1, 2}, "c"},
+		{{"t", 0, 3, 2}, "c"},
+		{{"t", 0, INT64_MAX, INT64_MIN}, "c"},
+		{{"t", 0, 1, 2}, ""},
+	};
+	struct wire_ack in = asking, k;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		in.probes = &rows[i].probe;
+		in.probe_count = 1;
+		in.probe_cluster = rows[i].cluster;
+		assert_int_equal(put_and_get_ack(&in, &k), ERR_MALFORMED);
+	}
+	/* What is sent is cut to the limit; what is received must keep it. */
+	memset(topic, 't', WIRE_TOPIC_MAX + 1);
+	struct wire_probe one = {topic, 0, 1, 2};
+	in.probes = &one;
+	in.probe_cluster = "c";
+	assert_int_equal(put_and_get_ack(&in, &k), ERR_OK);
+	assert_int_equal(strlen(k.probes[0].topic), WIRE_TOPIC_MAX);
 }
 
 static void an_empty_body_is_a_message_of_zeros(void **state)
@@ -371,6 +492,7 @@ static struct wire_gone_commit one_gone = {0, 1, 0};
 static struct wire_group one_group = {0, WIRE_PROTOCOL_CLASSIC, WIRE_GROUP_STABLE, 1, NULL, 0};
 static struct wire_member one_member = {"i", "c", "h", NULL, 0, NULL, 0};
 static struct wire_partition one_partition = {1, 0};
+static struct wire_probe_row one_answer = {1, 0, 5, 6, WIRE_PROBE_RECORD, 1};
 static uint32_t one_index = 1;
 static char long_name[WIRE_NAME_MAX + 2];
 static const char *long_names[] = {"g", "t", long_name};
@@ -418,6 +540,16 @@ BREAK(gone_topic_empty, m->gone_topics = &one_index; one_index = 4;)
 BREAK(gone_commit_group, one_gone.group = 5;)
 BREAK(gone_commit_topic, one_gone.topic = 4;)
 BREAK(gone_commit_partition, one_gone.partition = -1;)
+BREAK(answer_topic_high, one_answer.topic = 5;)
+BREAK(answer_topic_empty, one_answer.topic = 4;)
+BREAK(answer_partition_high, one_answer.partition = WIRE_PARTITION_MAX + 1;)
+BREAK(answer_offset_unknown, one_answer.offset = WIRE_UNKNOWN;)
+BREAK(answer_end_below_offset, one_answer.end = 4;)
+BREAK(answer_unknown, one_answer.answer = (enum wire_probe_answer)3;)
+BREAK(answer_time_negative, one_answer.time_ms = -2;)
+BREAK(answers_without_pass, m->pass = 0; m->flags = 0; m->log_count = 0; m->commit_count = 0;
+      m->group_count = 0; m->gone_group_count = 0; m->gone_topic_count = 0;
+      m->gone_commit_count = 0;)
 BREAK(name_too_long, memset(long_name, 'n', WIRE_NAME_MAX + 1); m->names = long_names;
       m->name_count = 3;)
 BREAK(topic_too_long, memset(long_name, 0, sizeof(long_name));
@@ -467,6 +599,14 @@ static const struct {
 	{"gone commit, group", gone_commit_group, ERR_MALFORMED},
 	{"gone commit, topic", gone_commit_topic, ERR_MALFORMED},
 	{"gone commit, partition", gone_commit_partition, ERR_MALFORMED},
+	{"answer to a topic over the dictionary", answer_topic_high, ERR_MALFORMED},
+	{"answer to a topic without a name", answer_topic_empty, ERR_MALFORMED},
+	{"answer, partition", answer_partition_high, ERR_MALFORMED},
+	{"answer, offset", answer_offset_unknown, ERR_MALFORMED},
+	{"answer, end", answer_end_below_offset, ERR_MALFORMED},
+	{"answer that is none", answer_unknown, ERR_MALFORMED},
+	{"answer, time", answer_time_negative, ERR_MALFORMED},
+	{"answers outside a pass", answers_without_pass, ERR_MALFORMED},
 	{"name too long", name_too_long, ERR_LIMIT},
 	{"topic too long", topic_too_long, ERR_MALFORMED},
 };
@@ -480,6 +620,7 @@ static struct wire_batch small_batch(void)
 	one_commit = (struct wire_commit_row){0, 1, 0, 1, 1, 1};
 	one_gone = (struct wire_gone_commit){0, 1, 0};
 	one_partition = (struct wire_partition){1, 0};
+	one_answer = (struct wire_probe_row){1, 0, 5, 6, WIRE_PROBE_RECORD, 1};
 	one_index = 1;
 	one_member = (struct wire_member){"i", "c", "h", &one_index, 1, &one_partition, 1};
 	one_group = group_list[0];
@@ -489,6 +630,8 @@ static struct wire_batch small_batch(void)
 	m.commits = &one_commit;
 	m.groups = &one_group;
 	m.gone_commits = &one_gone;
+	m.probes = &one_answer;
+	m.probe_count = 1;
 	m.gone_groups = m.gone_topics = gone_topics;
 	m.log_count = m.commit_count = m.group_count = m.gone_commit_count = 1;
 	m.gone_group_count = m.gone_topic_count = 1;
@@ -527,9 +670,9 @@ static void put_field(struct buf *b, unsigned field, const void *data, size_t si
 static void columns_of_different_length_are_refused(void **state)
 {
 	(void)state;
-	/* log_topic .. log_epoch, commit_group .. commit_arrival_ms, gone_commit_* */
-	static const unsigned columns[] = {16, 17, 18, 19, 20, 21, 24, 25,
-					   26, 27, 28, 29, 38, 39, 40};
+	/* log_topic .. log_epoch, commit_group .. commit_arrival_ms, gone_commit_*, probe_* */
+	static const unsigned columns[] = {16, 17, 18, 19, 20, 21, 24, 25, 26, 27, 28,
+					   29, 38, 39, 40, 44, 45, 46, 47, 48, 49};
 
 	for (size_t i = 0; i < ARRAY_LEN(columns); i++) {
 		CLEANUP(buf_free) struct buf b = {0};
@@ -657,6 +800,39 @@ static void too_many_rows_names_or_clusters_are_refused(void **state)
 	assert_int_equal(wire_get_hello((uint8_t *)h.data, h.size, &arena, &h2), ERR_LIMIT);
 }
 
+static void too_many_probes_or_answers_are_refused(void **state)
+{
+	static struct wire_probe_row answers[WIRE_PROBES_MAX + 1];
+	static struct wire_probe probes[WIRE_PROBES_MAX];
+	CLEANUP(buf_free) struct buf b = {0};
+	struct wire_batch in = small_batch(), m;
+	struct wire_ack ack = asking, k;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(answers); i++)
+		answers[i] = one_answer;
+	in.probes = answers;
+	in.probe_count = ARRAY_LEN(answers);
+	wire_put_batch(&b, &in);
+	assert_int_equal(get(&b, &m), ERR_LIMIT);
+	in.probe_count--;
+	buf_reset(&b);
+	wire_put_batch(&b, &in);
+	assert_int_equal(get(&b, &m), ERR_OK);
+
+	for (size_t i = 0; i < ARRAY_LEN(probes); i++)
+		probes[i] = questions[0];
+	ack.probes = probes;
+	ack.probe_count = ARRAY_LEN(probes);
+	buf_reset(&b);
+	wire_put_ack(&b, &ack);
+	arena_reset(&arena);
+	assert_int_equal(wire_get_ack((uint8_t *)b.data, b.size, &arena, &k), ERR_OK);
+	put_field(&b, 8, "\x0a\x01t", 3);
+	arena_reset(&arena);
+	assert_int_equal(wire_get_ack((uint8_t *)b.data, b.size, &arena, &k), ERR_LIMIT);
+}
+
 /* The most a well-meant body can hold: all rows, and real members in what is left. */
 static void the_arena_is_enough_for_the_largest_honest_body(void **state)
 {
@@ -747,7 +923,7 @@ static int write_seeds(const char *dir)
 	const char *clusters[] = {"Seoul-1", "Seoul-2"};
 	struct wire_hello h = {"dc1", 1, 2, 3, 1, 1, 1, "0.1.0", clusters, 2};
 	struct wire_welcome w = {WIRE_OK, "ok", 1, 1, 3, 7, WIRE_BODY_MAX, 8, 1700000000000};
-	struct wire_ack k = {WIRE_RETRY, 9, 5000, "busy", 8};
+	struct wire_ack k = {WIRE_RETRY, 9, 5000, "busy", 8, NULL, NULL, NULL, 0};
 	struct wire_batch small = small_batch();
 
 	wire_put_hello(&b, &h);
@@ -758,6 +934,9 @@ static int write_seeds(const char *dir)
 	buf_reset(&b);
 	wire_put_ack(&b, &k);
 	write_seed(dir, "ack", 2, &b);
+	buf_reset(&b);
+	wire_put_ack(&b, &asking);
+	write_seed(dir, "asking", 2, &b);
 	buf_reset(&b);
 	wire_put_batch(&b, &whole);
 	write_seed(dir, "batch", 3, &b);
@@ -774,6 +953,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_batch_with_nothing_but_a_report_comes_back),
 		cmocka_unit_test(random_rows_come_back),
 		cmocka_unit_test(the_small_messages_come_back),
+		cmocka_unit_test(probes_come_with_an_ack),
+		cmocka_unit_test(a_probe_that_cannot_be_is_refused),
 		cmocka_unit_test(an_empty_body_is_a_message_of_zeros),
 		cmocka_unit_test(words_that_are_too_long_are_cut_between_characters),
 		cmocka_unit_test(a_field_that_cannot_be_is_refused),
@@ -784,6 +965,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(flipped_bits_never_break_the_decoder),
 		cmocka_unit_test(a_body_over_the_limit_is_not_looked_at),
 		cmocka_unit_test(too_many_rows_names_or_clusters_are_refused),
+		cmocka_unit_test(too_many_probes_or_answers_are_refused),
 		cmocka_unit_test(the_arena_is_enough_for_the_largest_honest_body),
 		cmocka_unit_test(a_hostile_body_ends_with_the_arena),
 	};

@@ -27,7 +27,7 @@ static void copy_name(char out[static CASE_NAME_MAX], const char *name)
 {
 	if (name == NULL || strlen(name) >= CASE_NAME_MAX)
 		fail("bad name", name == NULL ? "none" : name);
-	strcpy(out, name);
+	memcpy(out, name, strlen(name) + 1);
 }
 
 static unsigned bit_of(const char *word)

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* compose - the bodies of what a shipper sends. Pure. */
+
+#include "agent/ship/shipper.h"
+#include "common/buf.h"
+
+/* out is reset first; look at out->err after. */
+void compose_hello(struct buf *out, const struct shipper_options *o, const struct state_spool *s);
+
+/* A whole batch of what the spool keeps of it: body, size bytes. */
+void compose_batch(struct buf *out, const struct shipper_options *o, const struct state_spool *s,
+		   uint64_t seq, const uint8_t *body, size_t size);

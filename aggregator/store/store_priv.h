@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* store_priv - what the files of the store share. The only one that includes LMDB's header here. */
+
+#include <lmdb.h>
+
+#include "aggregator/store/store.h"
+
+/*
+ * The databases and their keys, all numbers big-endian:
+ *
+ *	commit    cluster group topic partition                    struct commit_track
+ *	log       cluster topic partition                          struct log_track
+ *	history   cluster topic partition level                    struct history_level, cut to its
+ *size group     cluster group                                    struct group_track members cluster
+ *group                                    bytes of ingest cluster   cluster struct cluster_track
+ *	origin    cluster                                          bytes of ingest
+ *	buried    cluster group topic                              i64
+ *	standing  cluster group                                    struct past_standing
+ *	oldest    cluster topic partition                          struct past_oldest
+ *	lag       cluster level bin group topic partition          bytes of judge's lag_history
+ *	event     cluster group time (2) number                    see past.c
+ *	name      id                                               kind (1 byte), cluster (4), name
+ *	session   agent's name                                     struct store_session
+ *	meta      "layout", "next_id"                              u32
+ */
+enum table {
+	COMMIT, /* these have cursors */
+	LOG,
+	GROUP,
+	STANDING,
+	OLDEST,
+	LAG,
+	HISTORY,
+	MEMBERS,
+	CLUSTER,
+	ORIGIN,
+	BURIED,
+	EVENT,
+	NAME,
+	SESSION,
+	META,
+	TABLE_COUNT,
+};
+
+struct store {
+	MDB_env *env;
+	MDB_dbi tables[TABLE_COUNT];
+	int lock; /* file descriptor of the lock against a second process; -1 for a reader */
+};
+
+#define STORE_KEY_MAX 24
+
+struct store_key {
+	uint8_t bytes[STORE_KEY_MAX];
+	size_t size;
+};
+
+/* A key of up to six numbers. */
+struct store_key store_make_key(const uint32_t *parts, size_t count);
+
+#define KEY(...)                                                                                   \
+	store_make_key((const uint32_t[]){__VA_ARGS__},                                            \
+		       sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
+
+/* LMDB takes a pointer to void and does not write through it. */
+static inline MDB_val store_val(const void *data, size_t size)
+{
+	return (MDB_val){size, (void *)(uintptr_t)data};
+}
+
+int store_from_mdb(int rc);
+
+/* Set t->err from LMDB; true when that is none. Callers have looked at t->err before. */
+bool store_check(struct store_txn *t, int rc);
+
+/* Copy out a record. One of another size is damage, not absence. */
+bool store_get_record(struct store_txn *t, enum table table, struct store_key k, void *ret_v,
+		      size_t size);
+bool store_get_bytes(struct store_txn *t, enum table table, struct store_key k,
+		     const uint8_t **ret_data, size_t *ret_size);
+void store_put_record(struct store_txn *t, enum table table, struct store_key k, const void *v,
+		      size_t size);
+void store_del_record(struct store_txn *t, enum table table, struct store_key k);
+
+/* The same for tables that have a cursor: quick when keys follow each other. */
+MDB_cursor *store_cursor(struct store_txn *t, enum table table);
+bool store_cursor_get(struct store_txn *t, enum table table, struct store_key k, void *ret_v,
+		      size_t size);
+void store_cursor_put(struct store_txn *t, enum table table, struct store_key k, const void *v,
+		      size_t size);
+
+/* Step to the first key that begins with prefix, or to the next; copy key and value out. */
+bool store_walk(struct store_txn *t, enum table table, bool first, const struct store_key *prefix,
+		struct store_key *ret_k, void *ret_v, size_t size);
+
+/* A number kept under a name; 0 if there is none. */
+uint32_t store_get_meta(struct store_txn *t, const char *name);
+void store_put_meta(struct store_txn *t, const char *name, uint32_t v);
