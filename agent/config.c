@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/config.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/err.h"
+#include "common/secret.h"
 
 #define SECONDS ((int64_t)1000)
 #define MINUTES (60 * SECONDS)
@@ -54,44 +52,6 @@ static bool secret_key(const char *key)
 	       strncmp(key, "ssl.key.pem", strlen("ssl.key.pem")) == 0;
 }
 
-/* Why the open file may not be a secret's; NULL if it may. */
-static const char *why_no_secret(int fd)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) != 0)
-		return err_str(-errno);
-	if (!S_ISREG(st.st_mode))
-		return "not a regular file";
-	if ((st.st_mode & 007) != 0)
-		return "others may read or write it; expects a mode such as 0640";
-	return NULL;
-}
-
-/* The first line of a secret's file, without its end; at most size - 1 bytes. NULL, or why not. */
-static const char *read_secret(const char *path, char *line, size_t size)
-{
-	/* Without O_NONBLOCK opening a FIFO would wait for its writer. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return err_str(-errno);
-	const char *why = why_no_secret(fd);
-	ssize_t n = why == NULL ? read(fd, line, size - 1) : 0;
-	if (n < 0)
-		why = err_str(-errno);
-	close(fd);
-	if (why != NULL)
-		return why;
-	line[n] = '\0';
-	size_t length = strcspn(line, "\r\n");
-	if (length == 0)
-		return "its first line is empty";
-	if (length == size - 1)
-		return "its first line is too long";
-	line[length] = '\0';
-	return NULL;
-}
-
 static const struct conf_pair *find_pair(const struct conf_map *map, const char *key)
 {
 	for (size_t i = 0; i < map->count; i++) {
@@ -117,7 +77,7 @@ static void read_pair(struct conf_load *c, const struct tree_node *node, const s
 	char *line = malloc(SECRET_MAX);
 	if (line == NULL)
 		abort();
-	const char *why = read_secret(pair->value, line, SECRET_MAX);
+	const char *why = secret_read(pair->value, line, SECRET_MAX);
 	pair->key[strlen(pair->key) - strlen("_file")] = '\0';
 	if (why != NULL)
 		conf_error(c, node, "kafka: %s: %s: %s", log_quote(node->key),
@@ -179,12 +139,38 @@ static void check_clusters(struct conf_load *c, const struct tree_node *node, vo
 	}
 }
 
+/* mbedTLS, which nng uses, does not compare IP addresses. */
+static void check_server_name(struct conf_load *c, const struct tree_node *node,
+			      const struct agent_config *cfg, const char *address)
+{
+	char host[256];
+
+	if (cfg->tls.server_name[0] == '\0' && !options_host(address, host))
+		conf_error(c, node,
+			   "tls: server_name: missing; %s has no name to find in the aggregator's "
+			   "certificate",
+			   log_quote(address));
+}
+
 static void check_all(struct conf_load *c, const struct tree_node *map, void *object)
 {
 	const struct agent_config *cfg = object;
+	const struct tree_node *list = tree_get(map, "aggregators");
+	const struct tree_node *child = list == NULL ? NULL : list->first;
+	bool tls = false;
 
-	if (!cfg->insecure)
-		options_check_plain(c, tree_get(map, "aggregators"), &cfg->aggregators);
+	for (size_t i = 0; i < cfg->aggregators.count && child != NULL; i++, child = child->next) {
+		const char *address = cfg->aggregators.items[i];
+
+		if (!cfg->insecure)
+			options_check_plain(c, child, address);
+		if (!options_is_tls(address))
+			continue;
+		tls = true;
+		check_server_name(c, child, cfg, address);
+	}
+	if (tls)
+		options_check_tls(c, tree_get(map, "tls"), &cfg->tls.files);
 }
 
 /* --- the tables --- */
@@ -208,6 +194,35 @@ static const struct conf_schema FILTER = {
 	.size = sizeof(struct agent_filter),
 	.items = FILTER_ITEMS,
 	.item_count = ARRAY_LEN(FILTER_ITEMS),
+};
+
+static const struct conf_item PROBE_ITEMS[] = {
+	{.key = "enabled",
+	 .type = CONF_BOOL,
+	 .offset = offsetof(struct agent_probe, enabled),
+	 .fallback = "true",
+	 .help = "read where lag may be nothing but markers of transactions; needs READ on the "
+		 "topic"},
+	{.key = "per_pass",
+	 .type = CONF_INT,
+	 .offset = offsetof(struct agent_probe, per_pass),
+	 .fallback = "20",
+	 .min = 1,
+	 .max = 1000,
+	 .help = "partitions read in one pass, at most"},
+	{.key = "max_bytes",
+	 .type = CONF_SIZE,
+	 .offset = offsetof(struct agent_probe, max_bytes),
+	 .fallback = "1MiB",
+	 .min = 1024,
+	 .max = (int64_t)16 << 20,
+	 .help = "what is fetched of a partition, at most"},
+};
+
+static const struct conf_schema PROBE = {
+	.size = sizeof(struct agent_probe),
+	.items = PROBE_ITEMS,
+	.item_count = ARRAY_LEN(PROBE_ITEMS),
 };
 
 static const struct conf_item CLUSTER_ITEMS[] = {
@@ -255,12 +270,46 @@ static const struct conf_item CLUSTER_ITEMS[] = {
 	 .offset = offsetof(struct agent_cluster, topics),
 	 .schema = &FILTER,
 	 .help = "which topics; __consumer_offsets never"},
+	{.key = "probe",
+	 .type = CONF_STRUCT,
+	 .offset = offsetof(struct agent_cluster, probe),
+	 .schema = &PROBE,
+	 .help = "single records read where consumers seem to stand still"},
 };
 
 static const struct conf_schema CLUSTER = {
 	.size = sizeof(struct agent_cluster),
 	.items = CLUSTER_ITEMS,
 	.item_count = ARRAY_LEN(CLUSTER_ITEMS),
+};
+
+static const struct conf_item TLS_ITEMS[] = {
+	{.key = "ca_file",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct agent_tls, files.ca_file),
+	 .max = 4000,
+	 .help = "PEM, the CAs that the certificates of aggregators may come from"},
+	{.key = "cert_file",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct agent_tls, files.cert_file),
+	 .max = 4000,
+	 .help = "PEM, this agent's certificate; its CN is the agent's name"},
+	{.key = "key_file",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct agent_tls, files.key_file),
+	 .max = 4000,
+	 .help = "PEM, its key, which others may not read"},
+	{.key = "server_name",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct agent_tls, server_name),
+	 .max = 255,
+	 .help = "DNS name in the certificates of aggregators; empty: the host of each address"},
+};
+
+static const struct conf_schema AGENT_TLS = {
+	.size = sizeof(struct agent_tls),
+	.items = TLS_ITEMS,
+	.item_count = ARRAY_LEN(TLS_ITEMS),
 };
 
 static const struct conf_item LIMITS_ITEMS[] = {
@@ -310,6 +359,17 @@ static const struct conf_item ITEMS[] = {
 	 .max = 8,
 	 .check = options_check_addresses,
 	 .help = "where to send, tcp://host:port or tls+tcp://host:port"},
+	{.key = "tls",
+	 .type = CONF_STRUCT,
+	 .offset = offsetof(struct agent_config, tls),
+	 .schema = &AGENT_TLS,
+	 .help = "for tls+tcp; read again on SIGHUP"},
+	{.key = "key_file",
+	 .type = CONF_STRING,
+	 .offset = offsetof(struct agent_config, key_file),
+	 .max = 4000,
+	 .help = "32 random bytes that an aggregator knows of this agent, hex or base64; empty: "
+		 "none"},
 	{.key = "clusters",
 	 .type = CONF_ARRAY,
 	 .offset = offsetof(struct agent_config, clusters),
@@ -356,10 +416,29 @@ static int from_tree(struct tree **tree, struct agent_config **ret_cfg, struct b
 
 int agent_config_load(const char *path, struct agent_config **ret_cfg, struct buf *errors)
 {
+	struct agent_config *cfg = NULL;
 	struct tree *tree = NULL;
 	int err = tree_load(path, errors, &tree);
 
-	return err == ERR_OK ? from_tree(&tree, ret_cfg, errors) : err;
+	if (err == ERR_OK)
+		err = from_tree(&tree, &cfg, errors);
+	if (err != ERR_OK)
+		return err;
+	options_place_tls(path, &cfg->tls.files);
+	options_place_beside(path, &cfg->key_file);
+	*ret_cfg = cfg;
+	return ERR_OK;
+}
+
+void agent_config_server_name(const struct agent_config *cfg, size_t i, char ret_name[static 256])
+{
+	const char *address = cfg->aggregators.items[i];
+
+	ret_name[0] = '\0';
+	if (options_is_tls(address) && cfg->tls.server_name[0] == '\0')
+		(void)options_host(address, ret_name);
+	else if (options_is_tls(address))
+		snprintf(ret_name, 256, "%s", cfg->tls.server_name);
 }
 
 int agent_config_parse(const char *file, const char *text, size_t size,

@@ -26,6 +26,13 @@ struct agent_filter {
 	struct conf_list deny;
 };
 
+/* Reading single records where an aggregator asks whether any are left unread. */
+struct agent_probe {
+	bool enabled;
+	int64_t per_pass;  /* partitions, 1 to 1000 */
+	int64_t max_bytes; /* fetched for one of them, 1 KiB to 16 MiB */
+};
+
 struct agent_cluster {
 	char *name;            /* 1-255 bytes of UTF-8 without '/' */
 	char *environment;     /* 0-255 bytes of UTF-8 without '/' */
@@ -34,6 +41,12 @@ struct agent_cluster {
 	int64_t sample_interval_ms; /* 1 s to 10 min */
 	struct agent_filter groups;
 	struct agent_filter topics;
+	struct agent_probe probe;
+};
+
+struct agent_tls {
+	struct options_tls files;
+	char *server_name; /* "": the host of each address */
 };
 
 struct agent_limits {
@@ -45,6 +58,8 @@ struct agent_config {
 	char *name;                   /* 1-255 of [A-Za-z0-9._-] */
 	char *state_dir;              /* not empty */
 	struct conf_list aggregators; /* 1-8 of tcp://host:port or tls+tcp://host:port */
+	struct agent_tls tls;         /* for the latter */
+	char *key_file;               /* shows who this agent is; "": it has no key */
 	struct conf_array clusters;   /* 1-64 of struct agent_cluster: agent_config_cluster() */
 	struct agent_limits limits;
 	struct options_log log;
@@ -60,13 +75,17 @@ static inline const struct agent_cluster *agent_config_cluster(const struct agen
 
 /* Read the file at path and the *.yaml files of conf.d beside it. Caller frees *ret_cfg with
  * agent_config_free(). ERR_CONFIG, and all mistakes in errors, one "file:line: ..." a line, when
- * anything is wrong; also when the file cannot be read. */
+ * anything is wrong; also when the file cannot be read. Names of files of the link are then such
+ * that they can be opened: a relative one is taken from the directory of path. */
 MUST_CHECK int agent_config_load(const char *path, struct agent_config **ret_cfg,
 				 struct buf *errors);
 
 /* The same from text in memory, without conf.d; file is the name that errors show. */
 MUST_CHECK int agent_config_parse(const char *file, const char *text, size_t size,
 				  struct agent_config **ret_cfg, struct buf *errors);
+
+/* The name that the certificate of the i-th aggregator must have; "" if it is plain tcp. */
+void agent_config_server_name(const struct agent_config *cfg, size_t i, char ret_name[static 256]);
 
 /* The effective configuration as YAML, defaults included and secrets masked. */
 void agent_config_print(const struct agent_config *cfg, struct buf *out);

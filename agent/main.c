@@ -20,6 +20,7 @@
 #include "agent/collect/collector.h"
 #include "agent/collect/once.h"
 #include "agent/config.h"
+#include "agent/ship/identity.h"
 #include "agent/ship/shipper.h"
 #include "agent/state/state.h"
 #include "common/clock.h"
@@ -29,6 +30,9 @@
 #define COLLECTORS_END_MS 1200
 #define DRAIN_MS 2000
 #define SHIPPERS_END_MS 2500
+#define PROBES_END_MS 500
+#define DAY_MS 86400000
+#define CERT_WARN_MS (14 * (int64_t)DAY_MS)
 #define LIMIT_S 4 /* from the signal to the end of the process, whatever hangs */
 
 static const char USAGE[] =
@@ -46,7 +50,8 @@ static const char USAGE[] =
 	"  -h, --help          print this and exit\n"
 	"\n"
 	"Signals: SIGTERM and SIGINT end the agent within five seconds; batches that no\n"
-	"aggregator has acknowledged stay in state_dir. SIGHUP is reserved.\n"
+	"aggregator has acknowledged stay in state_dir. SIGHUP has it read certificate and keys\n"
+	"again; nothing is lost by it.\n"
 	"Exit status: 0 done; 1 the agent cannot run, the reason is on standard error;\n"
 	"2 the command line or the configuration is wrong.\n";
 
@@ -62,7 +67,10 @@ struct agent {
 	struct state *state;
 	struct collector **collectors; /* cfg->clusters.count places, NULL where none runs */
 	struct shipper **shippers;     /* cfg->aggregators.count places */
+	struct probe **probes;         /* cfg->clusters.count places, all used */
 	const char **clusters;         /* names */
+	char (*server_names)[256];     /* of aggregators' certificates; cfg->aggregators.count */
+	struct identity identity;
 };
 
 /* --- the command line --- */
@@ -139,6 +147,71 @@ static int open_state(struct agent *a)
 	return err;
 }
 
+/* In a shipper's thread: what is asked of a cluster that is not ours goes unheard. */
+static void take_probes(void *arg, const struct wire_ack *ack)
+{
+	const struct agent *a = arg;
+
+	for (size_t i = 0; i < a->cfg->clusters.count; i++) {
+		const struct agent_cluster *c = agent_config_cluster(a->cfg, i);
+
+		if (strcmp(c->name, ack->probe_cluster) == 0 &&
+		    strcmp(c->environment, ack->probe_environment) == 0)
+			probe_ask(a->probes[i], ack->probes, ack->probe_count);
+	}
+}
+
+static bool probes(const struct agent *a)
+{
+	for (size_t i = 0; i < a->cfg->clusters.count; i++)
+		if (probe_limit(a->probes[i]) > 0)
+			return true;
+	return false;
+}
+
+static int read_identity(const struct agent_config *cfg, struct buf *why, struct identity *ret_i)
+{
+	const struct options_tls *tls = &cfg->tls.files;
+	const struct cert_files files = {tls->ca_file, tls->cert_file, tls->key_file};
+	int err = identity_load(&files, cfg->key_file, why, ret_i);
+
+	if (err == ERR_OK && ret_i->cert != NULL &&
+	    ret_i->cert->ends_ms - clock_wall_ms() < CERT_WARN_MS)
+		log_warn("certificate expires soon", "file=%s days=%" PRId64,
+			 log_quote(tls->cert_file),
+			 (ret_i->cert->ends_ms - clock_wall_ms()) / DAY_MS);
+	return err;
+}
+
+static int start_identity(struct agent *a)
+{
+	CLEANUP(buf_free) struct buf why = {0};
+	int err = read_identity(a->cfg, &why, &a->identity);
+
+	if (err != ERR_OK)
+		log_error("certificate or key cannot be used", "why=%s", log_quote(buf_str(&why)));
+	return err;
+}
+
+/* On SIGHUP. What is wrong changes nothing. */
+static void renew_identity(struct agent *a)
+{
+	CLEANUP(buf_free) struct buf why = {0};
+	struct identity fresh = {0};
+
+	if (read_identity(a->cfg, &why, &fresh) != ERR_OK) {
+		log_error("certificate or key cannot be used: the ones before stay in use",
+			  "why=%s", log_quote(buf_str(&why)));
+		return;
+	}
+	bool same = identity_same(&fresh, &a->identity);
+	log_info("certificate and key read again", "changed=%s", same ? "false" : "true");
+	for (size_t i = 0; !same && i < a->cfg->aggregators.count; i++)
+		shipper_renew(a->shippers[i], &fresh);
+	identity_free(&a->identity);
+	a->identity = fresh;
+}
+
 static int start_shippers(struct agent *a)
 {
 	uint64_t instance = 0;
@@ -146,6 +219,7 @@ static int start_shippers(struct agent *a)
 	if (getrandom(&instance, sizeof(instance), 0) != sizeof(instance))
 		abort();
 	for (size_t i = 0; i < a->cfg->aggregators.count; i++) {
+		agent_config_server_name(a->cfg, i, a->server_names[i]);
 		struct shipper_options options = {
 			.agent = a->cfg->name,
 			.address = a->cfg->aggregators.items[i],
@@ -153,6 +227,10 @@ static int start_shippers(struct agent *a)
 			.cluster_count = a->cfg->clusters.count,
 			.instance = instance,
 			.target = i,
+			.server_name = a->server_names[i],
+			.identity = a->identity,
+			.on_probes = probes(a) ? take_probes : NULL,
+			.arg = a,
 		};
 		int err = shipper_start(&options, a->state, &a->shippers[i]);
 		if (err != ERR_OK) {
@@ -169,7 +247,7 @@ static int start_collectors(struct agent *a)
 	for (size_t i = 0; i < a->cfg->clusters.count; i++) {
 		const struct agent_cluster *conf = agent_config_cluster(a->cfg, i);
 		char why[512] = "";
-		int err = collector_start(conf, a->state, why, &a->collectors[i]);
+		int err = collector_start(conf, a->state, a->probes[i], why, &a->collectors[i]);
 		if (err != ERR_OK) {
 			log_error("cluster cannot be watched", "cluster=%s why=%s",
 				  log_quote(conf->name), log_quote(why));
@@ -184,12 +262,19 @@ static int start(struct agent *a)
 	a->collectors = calloc(a->cfg->clusters.count, sizeof(struct collector *));
 	a->shippers = calloc(a->cfg->aggregators.count, sizeof(struct shipper *));
 	a->clusters = calloc(a->cfg->clusters.count, sizeof(*a->clusters));
-	if (a->collectors == NULL || a->shippers == NULL || a->clusters == NULL)
+	a->server_names = calloc(a->cfg->aggregators.count, sizeof(*a->server_names));
+	a->probes = calloc(a->cfg->clusters.count, sizeof(struct probe *));
+	if (a->collectors == NULL || a->shippers == NULL || a->clusters == NULL ||
+	    a->server_names == NULL || a->probes == NULL)
 		abort();
-	for (size_t i = 0; i < a->cfg->clusters.count; i++)
+	for (size_t i = 0; i < a->cfg->clusters.count; i++) {
 		a->clusters[i] = agent_config_cluster(a->cfg, i)->name;
+		a->probes[i] = probe_new(agent_config_cluster(a->cfg, i));
+	}
 
-	int err = open_state(a);
+	int err = start_identity(a);
+	if (err == ERR_OK)
+		err = open_state(a);
 	if (err == ERR_OK)
 		err = start_shippers(a);
 	if (err == ERR_OK)
@@ -217,6 +302,19 @@ static bool stop_collectors(struct agent *a)
 		if (a->collectors[i] != NULL)
 			all &= collector_join(&a->collectors[i], left_ms(until));
 	}
+	return all;
+}
+
+/* Nobody asks any more and nobody takes answers. */
+static bool stop_probes(struct agent *a)
+{
+	int64_t until = clock_mono_ms() + PROBES_END_MS;
+	bool all = true;
+
+	for (size_t i = 0; i < a->cfg->clusters.count; i++)
+		probe_ask_stop(a->probes[i]);
+	for (size_t i = 0; i < a->cfg->clusters.count; i++)
+		all &= probe_join(&a->probes[i], left_ms(until));
 	return all;
 }
 
@@ -256,6 +354,8 @@ static void stop(struct agent *a, int drain_ms)
 		pthread_detach(timer);
 	bool ended = stop_collectors(a);
 	ended &= stop_shippers(a, drain_ms);
+	if (ended)
+		ended = stop_probes(a);
 	if (a->state == NULL)
 		return;
 	state_spool(a->state, &spool);
@@ -275,13 +375,13 @@ static void block_signals(sigset_t *set)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static void wait_for_end(const sigset_t *set)
+static void wait_for_end(struct agent *a, const sigset_t *set)
 {
 	int sig = 0;
 
 	while (sigwait(set, &sig) != 0 || sig == SIGHUP) {
 		if (sig == SIGHUP)
-			log_info("SIGHUP is reserved: nothing is done", "");
+			renew_identity(a);
 	}
 	log_info("signal to end", "signal=%d", sig);
 }
@@ -298,7 +398,7 @@ static int run(const struct agent_config *cfg)
 
 	int err = start(&a);
 	if (err == ERR_OK)
-		wait_for_end(&set);
+		wait_for_end(&a, &set);
 	stop(&a, err == ERR_OK ? DRAIN_MS : 0);
 	fflush(stderr);
 	/* Not exit(): libraries' own threads may still run. */

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/config.h"
 
-#include <arpa/inet.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include "aggregator/config_http.h"
+#include "aggregator/config_link.h"
 #include "aggregator/judge/rules.h"
 #include "common/err.h"
 
@@ -14,42 +12,6 @@
 #define DAYS (24 * HOURS)
 
 /* --- checks --- */
-
-/* Split a numeric address. Names are refused, so that the file alone tells who can connect. */
-static bool split_listen(const char *listen, char ret_host[static 256])
-{
-	uint16_t port = 0;
-	struct in_addr v4;
-
-	return options_split_address(listen, ret_host, &port) &&
-	       (listen[0] == '[' || inet_pton(AF_INET, ret_host, &v4) == 1);
-}
-
-static void check_listen(struct conf_load *c, const struct tree_node *node, void *field)
-{
-	const char *listen = *(char **)field;
-	char host[256];
-
-	if (!split_listen(listen, host))
-		conf_error(c, node,
-			   "listen: %s is no address; expects one such as 127.0.0.1:8000 or "
-			   "[::1]:8000",
-			   log_quote(listen));
-}
-
-/* What goes into a header must not be able to end it. */
-static void check_origin(struct conf_load *c, const struct tree_node *node, void *field)
-{
-	for (const char *p = *(char **)field; *p != '\0'; p++) {
-		if (*p > ' ' && *p <= '~')
-			continue;
-		conf_error(
-			c, node,
-			"allow_origin: %s is no origin; expects * or one such as https://host:port",
-			log_quote(*(char **)field));
-		return;
-	}
-}
 
 /* The keys of rules that the map gives, by name. */
 static uint32_t given_rules(const struct tree_node *map)
@@ -78,70 +40,13 @@ static void check_judge(struct conf_load *c, const struct tree_node *map, void *
 static void check_all(struct conf_load *c, const struct tree_node *map, void *object)
 {
 	struct aggregator_config *cfg = object;
-	char host[256];
 
 	cfg->judge.given |= given_rules(map); /* expire_group */
-	if (cfg->insecure)
-		return;
-	options_check_plain(c, tree_get(map, "listen"), &cfg->listen);
-	if (split_listen(cfg->http.listen, host) && !options_loopback(host))
-		conf_error(c, tree_get(tree_get(map, "http"), "listen"),
-			   "insecure: %s is plain HTTP on other than loopback; put a proxy with "
-			   "TLS in front or set insecure: true",
-			   cfg->http.listen);
+	config_http_check(c, map, cfg);
+	config_link_check(c, map, cfg);
 }
 
 /* --- the tables --- */
-
-static const struct conf_item HTTP_ITEMS[] = {
-	{.key = "listen",
-	 .type = CONF_STRING,
-	 .offset = offsetof(struct aggregator_http, listen),
-	 .fallback = "127.0.0.1:8000",
-	 .min = 1,
-	 .max = 255,
-	 .check = check_listen,
-	 .help = "where the HTTP API answers, address:port or [v6]:port"},
-	{.key = "allow_origin",
-	 .type = CONF_STRING,
-	 .offset = offsetof(struct aggregator_http, allow_origin),
-	 .max = 255,
-	 .check = check_origin,
-	 .help = "value of Access-Control-Allow-Origin; empty: no such header"},
-	{.key = "connections",
-	 .type = CONF_INT,
-	 .offset = offsetof(struct aggregator_http, connections),
-	 .fallback = "480",
-	 .min = 8,
-	 .max = 480,
-	 .help = "open at a time"},
-	{.key = "connections_per_address",
-	 .type = CONF_INT,
-	 .offset = offsetof(struct aggregator_http, connections_per_address),
-	 .fallback = "60",
-	 .min = 1,
-	 .max = 480,
-	 .help = "of them from one address"},
-	{.key = "idle_timeout",
-	 .type = CONF_DURATION,
-	 .offset = offsetof(struct aggregator_http, idle_timeout_ms),
-	 .fallback = "15s",
-	 .min = 1 * SECONDS,
-	 .max = 5 * MINUTES,
-	 .help = "a connection without a request for so long is closed"},
-	{.key = "admin_token_file",
-	 .type = CONF_STRING,
-	 .offset = offsetof(struct aggregator_http, admin_token_file),
-	 .max = 4000,
-	 .help = "file with one line, the token that admin requests carry; empty: none are "
-		 "allowed"},
-};
-
-static const struct conf_schema HTTP = {
-	.size = sizeof(struct aggregator_http),
-	.items = HTTP_ITEMS,
-	.item_count = ARRAY_LEN(HTTP_ITEMS),
-};
 
 static const struct conf_item JUDGE_ITEMS[] = {
 	{.key = "window",
@@ -213,6 +118,22 @@ static const struct conf_schema JUDGE = {
 	.check = check_judge,
 };
 
+static const struct conf_item LIMITS_ITEMS[] = {
+	{.key = "new_names",
+	 .type = CONF_INT,
+	 .offset = offsetof(struct aggregator_limits, new_names),
+	 .fallback = "100000",
+	 .min = 1000,
+	 .max = 1000000000,
+	 .help = "groups and topics never seen before that one agent may bring in a minute"},
+};
+
+static const struct conf_schema LIMITS = {
+	.size = sizeof(struct aggregator_limits),
+	.items = LIMITS_ITEMS,
+	.item_count = ARRAY_LEN(LIMITS_ITEMS),
+};
+
 static const struct conf_item ITEMS[] = {
 	{.key = "data_dir",
 	 .type = CONF_STRING,
@@ -229,17 +150,28 @@ static const struct conf_item ITEMS[] = {
 	 .max = (int64_t)16 << 40,
 	 .help = "the most that the store may grow to; takes address space, not memory"},
 	{.key = "listen",
-	 .type = CONF_LIST,
+	 .type = CONF_ARRAY,
 	 .offset = offsetof(struct aggregator_config, listen),
 	 .fallback = "tcp://127.0.0.1:7701",
 	 .min = 1,
 	 .max = 16,
-	 .check = options_check_addresses,
-	 .help = "where agents send to, tcp://host:port or tls+tcp://host:port"},
+	 .schema = &CONFIG_LISTEN,
+	 .help = "where agents send to; a plain value is a url"},
+	{.key = "agents",
+	 .type = CONF_ARRAY,
+	 .offset = offsetof(struct aggregator_config, agents),
+	 .max = 10000,
+	 .schema = &CONFIG_AGENT,
+	 .check = config_link_check_agents,
+	 .help = "who may connect, by key; none: every agent that gets through TLS"},
+	{.key = "limits",
+	 .type = CONF_STRUCT,
+	 .offset = offsetof(struct aggregator_config, limits),
+	 .schema = &LIMITS},
 	{.key = "http",
 	 .type = CONF_STRUCT,
 	 .offset = offsetof(struct aggregator_config, http),
-	 .schema = &HTTP},
+	 .schema = &CONFIG_HTTP},
 	{.key = "judge",
 	 .type = CONF_STRUCT,
 	 .offset = offsetof(struct aggregator_config, judge),
@@ -252,6 +184,13 @@ static const struct conf_item ITEMS[] = {
 	 .min = 1 * HOURS,
 	 .max = 3650 * DAYS,
 	 .help = "a group that nobody has reported for so long is forgotten"},
+	{.key = "expire_cluster",
+	 .type = CONF_DURATION,
+	 .offset = offsetof(struct aggregator_config, expire_cluster_ms),
+	 .fallback = "30d",
+	 .min = 1 * HOURS,
+	 .max = 3650 * DAYS,
+	 .help = "a cluster that no agent has reported for so long is forgotten"},
 	{.key = "rules_file",
 	 .type = CONF_STRING,
 	 .offset = offsetof(struct aggregator_config, rules_file),
@@ -265,7 +204,7 @@ static const struct conf_item ITEMS[] = {
 	 .type = CONF_BOOL,
 	 .offset = offsetof(struct aggregator_config, insecure),
 	 .fallback = "false",
-	 .help = "allow plain tcp and plain HTTP beyond this machine"},
+	 .help = "allow plain tcp, and HTTP without TLS or credentials, beyond this machine"},
 };
 
 static const struct conf_schema SCHEMA = {
@@ -288,22 +227,6 @@ static int from_tree(struct tree **tree, struct aggregator_config **ret_cfg, str
 	return err;
 }
 
-/* Put the directory of path before a relative name of a file. */
-static void place_beside(const char *path, char **name)
-{
-	CLEANUP(buf_free) struct buf full = {0};
-	const char *slash = strrchr(path, '/');
-
-	if (**name == '\0' || **name == '/' || slash == NULL)
-		return;
-	buf_put(&full, path, (size_t)(slash - path) + 1);
-	buf_puts(&full, *name);
-	free(*name);
-	*name = strdup(buf_str(&full));
-	if (*name == NULL)
-		abort();
-}
-
 int aggregator_config_load(const char *path, struct aggregator_config **ret_cfg, struct buf *errors)
 {
 	struct aggregator_config *cfg = NULL;
@@ -314,8 +237,9 @@ int aggregator_config_load(const char *path, struct aggregator_config **ret_cfg,
 		err = from_tree(&tree, &cfg, errors);
 	if (err != ERR_OK)
 		return err;
-	place_beside(path, &cfg->rules_file);
-	place_beside(path, &cfg->http.admin_token_file);
+	config_http_place_beside(path, &cfg->rules_file);
+	config_http_place(path, &cfg->http);
+	config_link_place(path, cfg);
 	*ret_cfg = cfg;
 	return ERR_OK;
 }

@@ -8,24 +8,34 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "aggregator/config.h"
+#include "aggregator/credentials.h"
+#include "aggregator/door.h"
+#include "aggregator/explain_cmd.h"
 #include "aggregator/ingest/link.h"
 #include "aggregator/ingest/points.h"
+#include "aggregator/ingest/recall.h"
 #include "aggregator/ingest/writer.h"
 #include "aggregator/judge/view.h"
+#include "aggregator/judge_cmd.h"
 #include "aggregator/rulebook.h"
 #include "aggregator/rules_file.h"
 #include "aggregator/serve/http.h"
 #include "aggregator/serve/server.h"
 #include "aggregator/store/store.h"
+#include "aggregator/store_cmd.h"
 #include "common/err.h"
 #include "common/log.h"
-#include "common/secret.h"
 
 static const char USAGE[] =
 	"usage: warren-aggregator -c FILE [option]\n"
+	"       warren-aggregator COMMAND --help, where COMMAND is one of\n"
+	"           explain                  why a group is judged as it is\n"
+	"           judge                    recorded cases through the judge\n"
+	"           check, backup, restore   the store, as a whole\n"
 	"\n"
 	"Takes what agents send, judges consumer groups, and answers Burrow's REST API.\n"
 	"\n"
@@ -35,16 +45,14 @@ static const char USAGE[] =
 	"      --version       show the version and exit\n"
 	"  -h, --help          show this and exit\n"
 	"\n"
-	"SIGHUP has it read the rules file again.\n"
+	"SIGHUP has it read the rules file and its certificate for HTTP again.\n"
 	"SIGTERM and SIGINT stop it in order; it may also be killed: nothing acknowledged is "
 	"lost.\n";
 
 #define LINK_BYTES ((size_t)64 << 20)
 #define LINK_MESSAGES 4096
 #define LINK_CONNECTIONS 1000
-#define LINK_IDLE_MS 900000 /* agents report at least every 10 minutes */
-
-#define TOKEN_MAX 1024
+#define LINK_IDLE_MS 1800000 /* agents report at least every 10 minutes */
 
 enum action { RUN, CHECK, PRINT };
 
@@ -52,7 +60,11 @@ enum action { RUN, CHECK, PRINT };
 struct settings {
 	const struct aggregator_config *cfg;
 	struct rulebook *rulebook;
-	const char *admin_token;
+	struct auth *auth;
+	struct tls *tls; /* NULL: plain HTTP */
+	struct door *door;
+	const char *path;         /* of the configuration */
+	uint8_t digest[MAC_SIZE]; /* of all that was read, see door_digest() */
 };
 
 /* What calls from the HTTP server need. */
@@ -86,6 +98,48 @@ static int offsets(void *arg, const struct view *v, const struct view_group *g, 
 	return points_read(c->store, v, g, max_points, emit, emit_arg);
 }
 
+static int partitions(void *arg, const struct story_group *g, const struct story_filter *f,
+		      story_on_partition *emit, void *emit_arg)
+{
+	CLEANUP(rulebook_state_free) struct rulebook_state state = {0};
+	struct calls *c = arg;
+
+	rulebook_state(c->rulebook, &state);
+	return recall_partitions(c->store, g, state.rules, f, emit, emit_arg);
+}
+
+static int members(void *arg, const struct story_group *g, story_on_member *emit, void *emit_arg)
+{
+	struct calls *c = arg;
+
+	return recall_members(c->store, g, emit, emit_arg);
+}
+
+static int events(void *arg, const struct story_group *g, int64_t before_ms, size_t max,
+		  past_on_event *emit, void *emit_arg)
+{
+	struct calls *c = arg;
+
+	return recall_events(c->store, g, before_ms, max, emit, emit_arg);
+}
+
+static int lag(void *arg, const struct story_group *g, const struct story_span *span,
+	       story_on_lag *emit, void *emit_arg, int64_t *ret_step)
+{
+	struct calls *c = arg;
+
+	return recall_lag(c->store, g, span, emit, emit_arg, ret_step);
+}
+
+static void store_state(void *arg, struct server_store *ret_s)
+{
+	struct calls *c = arg;
+	struct writer_stats s;
+
+	writer_stats(c->writer, &s);
+	*ret_s = (struct server_store){s.store_used, s.store_limit, s.degraded};
+}
+
 static void rules(void *arg, struct rulebook_state *ret_state)
 {
 	struct calls *c = arg;
@@ -99,18 +153,16 @@ static void take_rules(void *arg, struct rules_set *s)
 }
 
 /* One line a mistake. */
-static void log_mistakes(struct buf *errors)
+static void log_lines(struct buf *errors, const char *message)
 {
 	for (const char *at = buf_str(errors); *at != '\0';) {
 		CLEANUP(buf_free) struct buf line = {0};
 		size_t size = strcspn(at, "\n");
 
 		buf_put(&line, at, size);
-		log_error("rules file is wrong", "what=%s", log_quote(buf_str(&line)));
+		log_error(message, "what=%s", log_quote(buf_str(&line)));
 		at += size + (at[size] == '\n');
 	}
-	log_error("rules file refused", "do=%s",
-		  log_quote("the rules from before stay in force: correct it and reload"));
 }
 
 static int reload_rules(void *arg, struct buf *errors, bool *ret_changed)
@@ -122,9 +174,29 @@ static int reload_rules(void *arg, struct buf *errors, bool *ret_changed)
 		log_info("rules file loaded", "changed=%s", *ret_changed ? "true" : "false");
 	else if (err == ERR_NOT_FOUND)
 		log_warn("there is no rules file to load", "do=%s", log_quote("set rules_file"));
-	else
-		log_mistakes(errors);
+	if (err == ERR_OK || err == ERR_NOT_FOUND)
+		return err;
+	log_lines(errors, "rules file is wrong");
+	log_error("rules file refused", "do=%s",
+		  log_quote("the rules from before stay in force: correct it and reload"));
 	return err;
+}
+
+/* The files that the configuration names. ERR_CONFIG, and the reasons in errors. */
+static int read_files(const struct aggregator_config *cfg, struct rulebook **ret_rulebook,
+		      struct auth **ret_auth, struct tls **ret_tls, struct door **ret_door,
+		      struct buf *errors)
+{
+	const struct rules_base base = rules_file_base(cfg);
+	int err = rulebook_open(cfg->rules_file, &base, errors, ret_rulebook);
+	int auth_err = credentials_load(&cfg->http, errors, ret_auth);
+	int tls_err = credentials_load_tls(&cfg->http, errors, ret_tls);
+	int door_err = door_load(cfg, errors, ret_door);
+
+	return err != ERR_OK        ? err
+	       : auth_err != ERR_OK ? auth_err
+	       : tls_err != ERR_OK  ? tls_err
+				    : door_err;
 }
 
 /* --- the parts, each with its own sentence when it does not start --- */
@@ -139,7 +211,7 @@ static int start_store(const struct aggregator_config *cfg, struct store **ret_s
 	return err;
 }
 
-static int start_link(const struct aggregator_config *cfg, struct ingest_link **ret_link)
+static int start_link(const struct settings *settings, struct ingest_link **ret_link)
 {
 	struct buf busy = {0};
 	struct buf why = {0};
@@ -153,7 +225,7 @@ static int start_link(const struct aggregator_config *cfg, struct ingest_link **
 		.busy = busy.data,
 		.busy_size = busy.size,
 	};
-	int err = ingest_link_open((const char *const *)cfg->listen.items, cfg->listen.count,
+	int err = ingest_link_open(door_listen(settings->door), settings->cfg->listen.count,
 				   &limits, &why, ret_link);
 	if (err != ERR_OK)
 		log_error("cannot listen for agents", "why=%s", log_quote(buf_str(&why)));
@@ -168,18 +240,14 @@ static void stop_link(struct ingest_link **l)
 	*l = NULL;
 }
 
-static int start_writer(struct rulebook *rulebook, struct store *store, struct board *board,
-			struct ingest_link *link, struct writer **ret_writer)
+/* o has all but the rules. */
+static int start_writer(const struct settings *settings, struct writer_options o,
+			struct writer **ret_writer)
 {
 	CLEANUP(rulebook_state_free) struct rulebook_state state = {0};
 
-	rulebook_state(rulebook, &state);
-	const struct writer_options o = {
-		.store = store,
-		.board = board,
-		.link = link,
-		.rules = state.rules,
-	};
+	rulebook_state(settings->rulebook, &state);
+	o.rules = state.rules;
 	int err = writer_start(&o, ret_writer);
 	if (err != ERR_OK)
 		log_error("store cannot be read", "err=%s", log_quote(err_str(err)));
@@ -193,7 +261,7 @@ static int start_server(const struct settings *settings, const struct server_cal
 	const struct server_config c = {
 		.listen = cfg->http.listen,
 		.allow_origin = cfg->http.allow_origin,
-		.admin_token = settings->admin_token,
+		.auth = settings->auth,
 		.host = "",
 		.idle_timeout_ms = cfg->http.idle_timeout_ms,
 		.expire_group_ms = cfg->expire_group_ms,
@@ -219,6 +287,8 @@ static int start_http(const struct aggregator_config *cfg, struct server *server
 		.connections = (unsigned)cfg->http.connections,
 		.connections_per_address = (unsigned)cfg->http.connections_per_address,
 		.idle_timeout_s = (unsigned)(cfg->http.idle_timeout_ms / 1000),
+		.tls = cfg->http.tls.cert_file[0] != '\0',
+		.certificates = cfg->http.tls.client_ca_file[0] != '\0',
 	};
 	int err = http_start(&o, server, ret_http);
 
@@ -228,8 +298,50 @@ static int start_http(const struct aggregator_config *cfg, struct server *server
 	return err;
 }
 
-/* Until a signal to stop. */
-static void serve_signals(struct calls *calls, const sigset_t *signals)
+static void reload_tls(struct tls *tls)
+{
+	CLEANUP(buf_free) struct buf why = {0};
+	bool changed = false;
+
+	if (tls == NULL)
+		return;
+	if (tls_reload(tls, &why, &changed) == ERR_OK)
+		log_info("certificate for HTTP loaded", "changed=%s", changed ? "true" : "false");
+	else
+		log_error("certificate for HTTP refused", "why=%s do=%s", log_quote(buf_str(&why)),
+			  log_quote("the one from before stays in use: correct it and reload"));
+}
+
+/* Whether it is to be started anew: something of the configuration has changed that is not read
+ * again while it runs, and all of it is right. nng cannot listen anew in one process. */
+static bool wants_restart(const struct settings *settings)
+{
+	CLEANUP(aggregator_config_free) struct aggregator_config *cfg = NULL;
+	CLEANUP(rulebook_close) struct rulebook *rulebook = NULL;
+	CLEANUP(auth_free) struct auth *auth = NULL;
+	CLEANUP(tls_free) struct tls *tls = NULL;
+	CLEANUP(door_free) struct door *door = NULL;
+	CLEANUP(buf_free) struct buf errors = {0};
+	uint8_t digest[MAC_SIZE];
+
+	int err = aggregator_config_load(settings->path, &cfg, &errors);
+	if (err == ERR_OK)
+		door_digest(settings->path, cfg, digest);
+	if (err == ERR_OK && mac_same(digest, settings->digest))
+		return false;
+	if (err == ERR_OK)
+		err = read_files(cfg, &rulebook, &auth, &tls, &door, &errors);
+	if (err == ERR_OK)
+		return true;
+	log_lines(&errors, "configuration is wrong");
+	log_error("configuration refused", "do=%s",
+		  log_quote("what was read at the start stays in force: correct it and reload"));
+	return false;
+}
+
+/* Until a signal to stop, or to start anew: true. */
+static bool serve_signals(const struct settings *settings, struct calls *calls,
+			  const sigset_t *signals)
 {
 	int sig = 0;
 
@@ -238,17 +350,25 @@ static void serve_signals(struct calls *calls, const sigset_t *signals)
 		bool changed = false;
 
 		(void)reload_rules(calls, &errors, &changed); /* it has said what is wrong */
+		reload_tls(settings->tls);
+		if (wants_restart(settings)) {
+			log_info("configuration has changed: the aggregator starts anew", "");
+			return true;
+		}
 	}
 	log_info("aggregator stops", "signal=%s", sigabbrev_np(sig));
+	return false;
 }
 
-static int run(const struct settings *settings, const sigset_t *signals)
+/* *ret_again: it has stopped to be started anew. */
+static int run(const struct settings *settings, const sigset_t *signals, bool *ret_again)
 {
 	const struct aggregator_config *cfg = settings->cfg;
 	/* Each is stopped when run() returns, the last started first. */
 	CLEANUP(store_close) struct store *store = NULL;
 	CLEANUP(board_free) struct board *board = board_new();
 	CLEANUP(stop_link) struct ingest_link *link = NULL;
+	CLEANUP(guard_free) struct guard *guard = door_guard(settings->door);
 	CLEANUP(writer_stop) struct writer *writer = NULL;
 	CLEANUP(server_free) struct server *server = NULL;
 	CLEANUP(http_stop) struct http *http = NULL;
@@ -258,15 +378,29 @@ static int run(const struct settings *settings, const sigset_t *signals)
 		.delete_group = delete_group,
 		.delete_group_topic = delete_group_topic,
 		.offsets = offsets,
+		.partitions = partitions,
+		.members = members,
+		.events = events,
+		.lag = lag,
+		.store = store_state,
 		.rules = rules,
 		.reload_rules = reload_rules,
 	};
 
 	int err = start_store(cfg, &store);
+	if (err == ERR_OK) {
+		explain_cmd_note(cfg->data_dir, settings->path);
+		err = start_link(settings, &link);
+	}
+	const struct writer_options writer_options = {
+		.store = store,
+		.board = board,
+		.link = link,
+		.guard = guard,
+		.expire_cluster_ms = cfg->expire_cluster_ms,
+	};
 	if (err == ERR_OK)
-		err = start_link(cfg, &link);
-	if (err == ERR_OK)
-		err = start_writer(settings->rulebook, store, board, link, &writer);
+		err = start_writer(settings, writer_options, &writer);
 	calls = (struct calls){store, writer, settings->rulebook};
 	if (err == ERR_OK)
 		err = start_server(settings, &server_calls, board, &server);
@@ -276,13 +410,25 @@ static int run(const struct settings *settings, const sigset_t *signals)
 		return err;
 
 	server_set_ready(server, true);
+	if (cfg->http.auth.count == 0 && cfg->http.anonymous == ACCESS_NONE)
+		log_warn("nobody may ask anything over HTTP", "do=%s",
+			 log_quote("set http.auth or http.anonymous"));
 	log_info("aggregator started", "version=%s http=%s data_dir=%s", WARREN_VERSION,
 		 cfg->http.listen, log_quote(cfg->data_dir));
-	serve_signals(&calls, signals);
+	door_tell(settings->door);
+	*ret_again = serve_signals(settings, &calls, signals);
 	return ERR_OK;
 }
 
 /* --- the command line --- */
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} COMMANDS[] = {
+	{"explain", explain_cmd},     {"judge", judge_cmd},           {"check", store_cmd_check},
+	{"backup", store_cmd_backup}, {"restore", store_cmd_restore},
+};
 
 struct options {
 	enum action action;
@@ -340,21 +486,34 @@ static void print_config(const struct aggregator_config *cfg)
 	buf_free(&text);
 }
 
-/* The files that the configuration names. ERR_CONFIG, and the reasons in errors. */
-static int read_files(const struct aggregator_config *cfg, char token[static TOKEN_MAX],
-		      struct rulebook **ret_rulebook, struct buf *errors)
+/* Secrets are in memory: no other process of this user may look, and nothing is left of a crash. */
+static void hide_memory(void)
 {
-	const struct rules_base base = rules_file_base(cfg);
-	const char *why = NULL;
+	const struct rlimit none = {0, 0};
 
-	token[0] = '\0';
-	int err = rulebook_open(cfg->rules_file, &base, errors, ret_rulebook);
-	if (cfg->http.admin_token_file[0] != '\0')
-		why = secret_read(cfg->http.admin_token_file, token, TOKEN_MAX);
-	if (why == NULL)
-		return err;
-	tree_error(errors, cfg->http.admin_token_file, 0, "admin_token_file: %s", why);
-	return ERR_CONFIG;
+	prctl(PR_SET_DUMPABLE, 0);
+	setrlimit(RLIMIT_CORE, &none);
+}
+
+/* Each connection takes one. */
+static void take_descriptors(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+		return;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
+/* Become a new process with the same number and command line; returns an exit status if not.
+ * Signals stay blocked, so that one that comes in between is taken then. */
+static int start_again(char **argv)
+{
+	close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
+	execv("/proc/self/exe", argv);
+	log_error("cannot start anew", "err=%s", log_quote(err_str(-errno)));
+	return EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
@@ -362,15 +521,22 @@ int main(int argc, char **argv)
 	CLEANUP(aggregator_config_free) struct aggregator_config *cfg = NULL;
 	CLEANUP(rulebook_close) struct rulebook *rulebook = NULL;
 	CLEANUP(buf_free) struct buf errors = {0};
-	char token[TOKEN_MAX];
+	CLEANUP(auth_free) struct auth *auth = NULL;
+	CLEANUP(tls_free) struct tls *tls = NULL;
+	CLEANUP(door_free) struct door *door = NULL;
+	bool again = false;
 	struct options o;
 	int status = 0;
 	sigset_t signals;
 
+	for (size_t i = 0; argc > 1 && i < ARRAY_LEN(COMMANDS); i++)
+		if (strcmp(argv[1], COMMANDS[i].name) == 0)
+			return COMMANDS[i].run(argc - 1, argv + 1);
 	if (!parse_options(argc, argv, &o, &status))
 		return status;
+	hide_memory();
 	if (aggregator_config_load(o.config, &cfg, &errors) != ERR_OK ||
-	    read_files(cfg, token, &rulebook, &errors) != ERR_OK) {
+	    read_files(cfg, &rulebook, &auth, &tls, &door, &errors) != ERR_OK) {
 		fputs(buf_str(&errors), stderr);
 		return EXIT_FAILURE;
 	}
@@ -386,10 +552,13 @@ int main(int argc, char **argv)
 	sigaddset(&signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	prctl(PR_SET_DUMPABLE, 0);
 	options_log_apply(&cfg->log);
-	const struct settings settings = {cfg, rulebook, token};
-	status = run(&settings, &signals) == ERR_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+	take_descriptors();
+	struct settings settings = {cfg, rulebook, auth, tls, door, o.config, {0}};
+	door_digest(o.config, cfg, settings.digest);
+	status = run(&settings, &signals, &again) == ERR_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 	fflush(NULL);
+	if (again)
+		status = start_again(argv);
 	_exit(status); /* the libraries' own threads are not joined */
 }

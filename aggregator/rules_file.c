@@ -233,7 +233,7 @@ static void check_rule(struct conf_load *c, const struct tree_node *map, void *o
 
 #define PATTERN(name, field, more)                                                                 \
 	{                                                                                          \
-		.key = name, .type = CONF_STRING,                                                  \
+		.key = (name), .type = CONF_STRING,                                                \
 		.offset = offsetof(struct written, patterns[field]), .fallback = "*", .min = 1,    \
 		.max = NAME_MAX_BYTES, .check = (more)                                             \
 	}
@@ -241,7 +241,7 @@ static void check_rule(struct conf_load *c, const struct tree_node *map, void *o
 /* The defaults of the keys are never used: a key that is not given comes from another rule. */
 #define KEY(name, kind, field, least, most)                                                        \
 	{                                                                                          \
-		.key = name, .type = (kind), .offset = offsetof(struct written, field),            \
+		.key = (name), .type = (kind), .offset = offsetof(struct written, field),          \
 		.min = (least), .max = (most)                                                      \
 	}
 

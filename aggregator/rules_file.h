@@ -10,7 +10,7 @@
 #include "aggregator/config.h"
 #include "aggregator/judge/rules.h"
 
-#define RULES_FILE_MAX 10000 /* rules */
+#define RULES_FILE_MAX 5000 /* rules */
 
 /* Read the file at path; nothing beside it is merged in. Caller gives *ret_s back with
  * rules_unref(). ERR_CONFIG, and in errors one "file:line: what" a line, when anything is wrong;

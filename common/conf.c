@@ -133,8 +133,9 @@ static bool child_ok(struct conf_load *c, const struct conf_item *item,
 		     const struct tree_node *child)
 {
 	enum tree_kind kind = item->type == CONF_ARRAY ? TREE_MAP : TREE_SCALAR;
+	bool plain = item->type == CONF_ARRAY && item->schema->plain != NULL;
 
-	if (child->kind == kind && !child->null)
+	if ((child->kind == kind || (plain && child->kind == TREE_SCALAR)) && !child->null)
 		return true;
 	conf_error(c, child, "%s: %s%s is no %s; expects a %s", item->key,
 		   child->key != NULL ? "value of " : "item",
@@ -204,13 +205,48 @@ static void load_nested(struct conf_load *c, const struct conf_item *item,
 	load_struct(c, item->schema, node, field);
 }
 
+/* An item of an array that is a plain value, as if it were a map with one key. */
+static void load_plain(struct conf_load *c, const struct conf_schema *schema,
+		       const struct tree_node *node, const char *text, void *object)
+{
+	char *key = copy(schema->plain);
+	char *value_text = copy(text);
+	struct tree_node value = {.kind = TREE_SCALAR,
+				  .line = node->line,
+				  .file = node->file,
+				  .key = key,
+				  .text = value_text};
+	struct tree_node map = {.kind = TREE_MAP,
+				.line = node->line,
+				.file = node->file,
+				.count = 1,
+				.first = &value,
+				.last = &value};
+
+	load_struct(c, schema, &map, object);
+	free(value_text);
+	free(key);
+}
+
+static void load_array_default(struct conf_load *c, const struct conf_item *item,
+			       struct conf_array *array)
+{
+	if (item->fallback == NULL)
+		return;
+	array->items = must_alloc(1, item->schema->size);
+	array->count = 1;
+	load_plain(c, item->schema, c->map, item->fallback, array->items);
+}
+
 static void load_array(struct conf_load *c, const struct conf_item *item,
 		       const struct tree_node *node, void *field)
 {
 	struct conf_array *array = field;
 
-	if (node == NULL)
+	if (node == NULL) {
+		load_array_default(c, item, array);
 		return;
+	}
 	if (node->kind != TREE_LIST) {
 		report_kind(c, item, node);
 		return;
@@ -220,10 +256,15 @@ static void load_array(struct conf_load *c, const struct conf_item *item,
 	array->items = must_alloc(node->count, item->schema->size);
 	bool ok = true;
 	for (const struct tree_node *child = node->first; child != NULL; child = child->next) {
-		ok = child_ok(c, item, child) && ok;
-		if (child->kind == TREE_MAP)
-			load_struct(c, item->schema, child,
-				    (char *)array->items + array->count++ * item->schema->size);
+		void *object = (char *)array->items + array->count * item->schema->size;
+		bool child_fits = child_ok(c, item, child);
+
+		ok = ok && child_fits;
+		if (child_fits && child->kind == TREE_SCALAR)
+			load_plain(c, item->schema, child, child->text, object);
+		else if (child->kind == TREE_MAP)
+			load_struct(c, item->schema, child, object);
+		array->count += child->kind == TREE_MAP || child_fits;
 	}
 	if (ok && item->check != NULL)
 		item->check(c, node, field);

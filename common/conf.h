@@ -60,7 +60,8 @@ struct conf_item {
 	bool secret;   /* never printed, not even in an error */
 	size_t offset; /* of the field in its struct */
 
-	/* The default as one would write it; of a list: its only item, or NULL for none. */
+	/* The default as one would write it; of a list, or an array with plain values: its only
+	 * item, or NULL for none. */
 	const char *fallback;
 
 	/* Allowed range: of a number; of the bytes of a string; of the items of a list, map or
@@ -82,6 +83,9 @@ struct conf_schema {
 	size_t size; /* of the struct */
 	const struct conf_item *items;
 	size_t item_count;
+
+	/* In an array: the key that a plain value stands for in the place of a map. NULL: none. */
+	const char *plain;
 
 	/* Checks between the options of one struct, after all of them are filled. map is NULL where
 	 * the file has no such map. NULL: none. */

@@ -176,7 +176,9 @@ void conf_value_put_string(struct buf *out, const char *s)
 
 void conf_value_put(struct buf *out, const struct conf_item *item, const void *field)
 {
-	if (item->secret)
+	bool unset = item->type == CONF_STRING && **(char *const *)field == '\0';
+
+	if (item->secret && !unset)
 		buf_puts(out, "\"***\"");
 	else if (item->type == CONF_STRING)
 		conf_value_put_string(out, *(char *const *)field);

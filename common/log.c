@@ -18,7 +18,7 @@
 #define QUOTE_MAX 2048 /* bytes of one quoted value */
 #define QUOTES 4
 
-static const char *const LEVELS[] = {"debug", "info", "warn", "error"};
+static const char *const LEVELS[] = {"debug", "info", "warn", "error", "info"};
 static atomic_int threshold = LOG_LEVEL_INFO;
 static atomic_int output = LOG_FORMAT_LOGFMT;
 

@@ -93,42 +93,92 @@ static const char *behind_scheme(const char *address)
 	return strncmp(address, TLS, strlen(TLS)) == 0 ? address + strlen(TLS) : NULL;
 }
 
+bool options_is_tls(const char *address)
+{
+	return strncmp(address, TLS, strlen(TLS)) == 0;
+}
+
+bool options_host(const char *address, char ret_host[static 256])
+{
+	const char *rest = behind_scheme(address);
+	uint16_t port = 0;
+	struct in_addr v4;
+
+	ret_host[0] = '\0';
+	return rest != NULL && options_split_address(rest, ret_host, &port) && *rest != '[' &&
+	       inet_pton(AF_INET, ret_host, &v4) != 1;
+}
+
+void options_check_address(struct conf_load *c, const struct tree_node *node, const char *key,
+			   const char *address)
+{
+	const char *rest = behind_scheme(address);
+	char host[256];
+	uint16_t port = 0;
+
+	if (rest == NULL || !options_split_address(rest, host, &port))
+		conf_error(c, node,
+			   "%s: %s is no address; expects tcp://host:port or "
+			   "tls+tcp://host:port, an IPv6 host in brackets",
+			   key, log_quote(address));
+}
+
 void options_check_addresses(struct conf_load *c, const struct tree_node *node, void *field)
 {
 	const struct conf_list *list = field;
 	const struct tree_node *child = node->first;
 
-	for (size_t i = 0; i < list->count; i++, child = child->next) {
-		const char *rest = behind_scheme(list->items[i]);
-		char host[256];
-		uint16_t port = 0;
-
-		if (rest == NULL || !options_split_address(rest, host, &port))
-			conf_error(c, child,
-				   "%s: %s is no address; expects tcp://host:port or "
-				   "tls+tcp://host:port, an IPv6 host in brackets",
-				   node->key, log_quote(list->items[i]));
-	}
+	for (size_t i = 0; i < list->count; i++, child = child->next)
+		options_check_address(c, child, node->key, list->items[i]);
 }
 
-void options_check_plain(struct conf_load *c, const struct tree_node *node,
-			 const struct conf_list *addresses)
+void options_check_plain(struct conf_load *c, const struct tree_node *node, const char *address)
 {
-	const struct tree_node *child = node == NULL ? NULL : node->first;
+	char host[256];
+	uint16_t port = 0;
 
-	for (size_t i = 0; i < addresses->count; i++, child = child == NULL ? NULL : child->next) {
-		const char *address = addresses->items[i];
-		char host[256];
-		uint16_t port = 0;
+	if (strncmp(address, TCP, strlen(TCP)) != 0 ||
+	    !options_split_address(address + strlen(TCP), host, &port) || options_loopback(host))
+		return;
+	conf_error(c, node,
+		   "insecure: %s is plain tcp to other than loopback; use tls+tcp:// or set "
+		   "insecure: true",
+		   address);
+}
 
-		if (strncmp(address, TCP, strlen(TCP)) != 0 ||
-		    !options_split_address(address + strlen(TCP), host, &port) ||
-		    options_loopback(host))
-			continue;
-		conf_error(
-			c, child,
-			"insecure: %s is plain tcp to other than loopback; use tls+tcp:// or set "
-			"insecure: true",
-			address);
-	}
+void options_check_tls(struct conf_load *c, const struct tree_node *node,
+		       const struct options_tls *tls)
+{
+	const struct {
+		const char *key;
+		const char *value;
+	} files[] = {{"ca_file", tls->ca_file},
+		     {"cert_file", tls->cert_file},
+		     {"key_file", tls->key_file}};
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		if (files[i].value[0] == '\0')
+			conf_error(c, node, "tls: %s: missing; tls+tcp:// needs it", files[i].key);
+}
+
+void options_place_beside(const char *path, char **name)
+{
+	CLEANUP(buf_free) struct buf full = {0};
+	const char *slash = strrchr(path, '/');
+
+	if (**name == '\0' || **name == '/' || slash == NULL)
+		return;
+	buf_put(&full, path, (size_t)(slash - path) + 1);
+	buf_puts(&full, *name);
+	free(*name);
+	*name = strdup(buf_str(&full));
+	if (*name == NULL)
+		abort();
+}
+
+void options_place_tls(const char *path, struct options_tls *tls)
+{
+	options_place_beside(path, &tls->ca_file);
+	options_place_beside(path, &tls->cert_file);
+	options_place_beside(path, &tls->key_file);
 }

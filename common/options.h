@@ -17,14 +17,39 @@ extern const struct conf_schema OPTIONS_LOG;
 /* Make the log module follow these. */
 void options_log_apply(const struct options_log *log);
 
-/* A list of tcp://host:port and tls+tcp://host:port: reports each that is malformed. A conf_item's
- * check. */
+/* What one side of TLS shows and trusts, names of files in PEM; "" where not given. */
+struct options_tls {
+	char *ca_file;
+	char *cert_file;
+	char *key_file;
+};
+
+/* Report each of the three that is missing. node is where they should be, NULL if not there. */
+void options_check_tls(struct conf_load *c, const struct tree_node *node,
+		       const struct options_tls *tls);
+
+/* Put the directory of the file at path before *name, if that is relative and not empty. */
+void options_place_beside(const char *path, char **name);
+
+/* The same for all three. */
+void options_place_tls(const char *path, struct options_tls *tls);
+
+/* Report an address, the value of key, that is neither tcp://host:port nor tls+tcp://host:port. */
+void options_check_address(struct conf_load *c, const struct tree_node *node, const char *key,
+			   const char *address);
+
+/* A list of them. A conf_item's check. */
 void options_check_addresses(struct conf_load *c, const struct tree_node *node, void *field);
 
-/* Report each address of the list under key that is plain tcp to other than loopback. node is the
- * list in the file, NULL if it is not there. */
-void options_check_plain(struct conf_load *c, const struct tree_node *node,
-			 const struct conf_list *addresses);
+/* Report an address that is plain tcp to other than loopback. */
+void options_check_plain(struct conf_load *c, const struct tree_node *node, const char *address);
+
+/* Whether the address, which was found right, begins with tls+tcp. */
+bool options_is_tls(const char *address);
+
+/* Take the host from an address that was found right, without brackets. True: it is a name; false:
+ * it is an IP address. */
+bool options_host(const char *address, char ret_host[static 256]);
 
 /* Whether host, as in an address and without brackets, is this machine only. */
 bool options_loopback(const char *host);

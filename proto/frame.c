@@ -11,6 +11,9 @@
 #define MAGIC "WRN"
 #define VERSION 1
 #define FLAG_ZSTD 1
+#define FLAG_CODE 2
+#define FLAGS (FLAG_ZSTD | FLAG_CODE)
+#define LABEL "WRN code"
 #define LEVEL 1
 
 static uint32_t checksum(const void *data, size_t size)
@@ -74,10 +77,17 @@ int frame_get(const uint8_t *data, size_t size, size_t limit, struct arena *a, s
 	if (size < FRAME_HEADER || memcmp(data, MAGIC, 3) != 0)
 		return ERR_MALFORMED;
 	if (data[3] != VERSION || data[4] < FRAME_HELLO || data[4] > FRAME_ACK ||
-	    (data[5] & ~FLAG_ZSTD) != 0)
+	    (data[5] & ~FLAGS) != 0)
 		return ERR_VERSION;
 
 	struct frame f = {.type = data[4], .body = data + FRAME_HEADER, .size = get_be32(data + 8)};
+	if (data[5] & FLAG_CODE) {
+		if (size < FRAME_HEADER + FRAME_CODE)
+			return ERR_MALFORMED;
+		size -= FRAME_CODE;
+		f.code = data + size;
+		mac_digest(data, size, f.digest);
+	}
 	size_t sent = size - FRAME_HEADER;
 	if (f.size > limit)
 		return ERR_LIMIT;
@@ -93,4 +103,45 @@ int frame_get(const uint8_t *data, size_t size, size_t limit, struct arena *a, s
 	}
 	*ret_f = f;
 	return ERR_OK;
+}
+
+/* The code of a frame of this type and digest. */
+static void make_code(enum frame_type type, const uint8_t digest[static MAC_SIZE],
+		      const struct mac_key *key, const struct frame_context *c,
+		      uint8_t ret_code[static FRAME_CODE])
+{
+	uint8_t text[8 + 4 + 4 * 8 + MAC_SIZE] = LABEL;
+
+	text[8] = (uint8_t)type;
+	put_be64(text + 12, c->session);
+	put_be64(text + 20, c->instance);
+	put_be64(text + 28, c->epoch);
+	put_be64(text + 36, c->seq);
+	memcpy(text + 44, digest, MAC_SIZE);
+	mac_code(key, text, sizeof(text), ret_code);
+}
+
+void frame_seal(struct buf *out, const struct mac_key *key, const struct frame_context *context)
+{
+	uint8_t *code = (uint8_t *)buf_reserve(out, FRAME_CODE);
+	uint8_t *header = (uint8_t *)out->data;
+	uint8_t digest[MAC_SIZE];
+
+	if (code == NULL)
+		return;
+	header[5] |= FLAG_CODE;
+	mac_digest(header, out->size, digest);
+	make_code(header[4], digest, key, context, code);
+	out->size += FRAME_CODE;
+}
+
+bool frame_proves(const struct frame *f, const struct mac_key *key,
+		  const struct frame_context *context)
+{
+	uint8_t code[FRAME_CODE];
+
+	if (f->code == NULL)
+		return false;
+	make_code(f->type, f->digest, key, context, code);
+	return mac_same(code, f->code);
 }

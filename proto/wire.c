@@ -48,6 +48,11 @@ static ProtobufCBinaryData bytes_of(const char *s, size_t max)
 	return (ProtobufCBinaryData){.len = len, .data = unconst(s)};
 }
 
+static ProtobufCBinaryData challenge_of(const uint8_t *bytes)
+{
+	return (ProtobufCBinaryData){.len = bytes == NULL ? 0 : MAC_SIZE, .data = unconst(bytes)};
+}
+
 static void pack(struct buf *out, const ProtobufCMessage *m)
 {
 	size_t size = protobuf_c_message_get_packed_size(m);
@@ -75,6 +80,7 @@ void wire_put_hello(struct buf *out, const struct wire_hello *m)
 	h.software = bytes_of(m->software, WIRE_TEXT_MAX);
 	h.n_clusters = m->cluster_count;
 	h.clusters = clusters;
+	h.challenge = challenge_of(m->challenge);
 	pack(out, &h.base);
 }
 
@@ -91,6 +97,7 @@ void wire_put_welcome(struct buf *out, const struct wire_welcome *m)
 	w.max_batch_bytes = m->max_batch_bytes;
 	w.credit = m->credit;
 	w.server_time_ms = m->server_time_ms;
+	w.challenge = challenge_of(m->challenge);
 	pack(out, &w.base);
 }
 
@@ -456,6 +463,12 @@ static const char *text(struct reader *r, ProtobufCBinaryData d, size_t min, siz
 	return (const char *)d.data;
 }
 
+static const uint8_t *challenge(struct reader *r, ProtobufCBinaryData d)
+{
+	require(r, d.len == 0 || d.len == MAC_SIZE);
+	return d.len == 0 ? NULL : d.data;
+}
+
 int wire_get_hello(const uint8_t *data, size_t size, struct arena *a, struct wire_hello *ret_m)
 {
 	struct reader r = {.arena = a};
@@ -476,6 +489,7 @@ int wire_get_hello(const uint8_t *data, size_t size, struct arena *a, struct wir
 		.software = text(&r, h->software, 0, WIRE_TEXT_MAX),
 		.clusters = room(&r, h->n_clusters, sizeof(*m.clusters)),
 		.cluster_count = h->n_clusters,
+		.challenge = challenge(&r, h->challenge),
 	};
 	for (size_t i = 0; r.err == ERR_OK && i < m.cluster_count; i++)
 		m.clusters[i] = text(&r, h->clusters[i], 1, WIRE_LABEL_MAX);
@@ -491,7 +505,9 @@ int wire_get_welcome(const uint8_t *data, size_t size, struct arena *a, struct w
 
 	if (w == NULL)
 		return r.err;
-	require(&r, w->code == WIRE_OK || w->code == WIRE_RETRY || w->code == WIRE_REFUSED);
+	require(&r, w->code == WIRE_OK || w->code == WIRE_RETRY || w->code == WIRE_REFUSED ||
+			    w->code == WIRE_CHALLENGE);
+	require(&r, (w->code == WIRE_CHALLENGE) == (w->challenge.len != 0));
 	if (w->code == WIRE_OK) {
 		require(&r, w->credit >= 1);
 		require(&r, w->max_batch_bytes >= 1 && w->max_batch_bytes <= WIRE_BODY_MAX);
@@ -506,6 +522,7 @@ int wire_get_welcome(const uint8_t *data, size_t size, struct arena *a, struct w
 		.max_batch_bytes = w->max_batch_bytes,
 		.credit = w->credit,
 		.server_time_ms = w->server_time_ms,
+		.challenge = challenge(&r, w->challenge),
 	};
 	if (r.err == ERR_OK)
 		*ret_m = m;

@@ -12,6 +12,7 @@
 #include "common/arena.h"
 #include "common/base.h"
 #include "common/buf.h"
+#include "common/mac.h"
 
 #define WIRE_VERSION 1
 #define WIRE_FEATURE_ZSTD (1u << 0)
@@ -39,6 +40,7 @@ enum wire_code {
 	WIRE_NEED_HELLO, /* the aggregator does not know this session */
 	WIRE_REFUSED,    /* this agent may not speak: version, rights, a duplicate */
 	WIRE_FENCED,     /* another instance has taken over this agent's name */
+	WIRE_CHALLENGE, /* say hello again, with the challenge and the frame's code: welcome only */
 };
 
 enum wire_protocol {
@@ -89,10 +91,11 @@ struct wire_hello {
 	const char *software;
 	const char **clusters;
 	size_t cluster_count;
+	const uint8_t *challenge; /* that is answered, MAC_SIZE bytes; NULL: none */
 };
 
 struct wire_welcome {
-	enum wire_code code; /* OK, RETRY or REFUSED */
+	enum wire_code code; /* OK, RETRY, REFUSED or CHALLENGE */
 	const char *reason;
 	uint32_t version;
 	uint64_t features;
@@ -101,6 +104,7 @@ struct wire_welcome {
 	uint32_t max_batch_bytes;
 	uint32_t credit;
 	int64_t server_time_ms;
+	const uint8_t *challenge; /* MAC_SIZE bytes, with WIRE_CHALLENGE; else NULL */
 };
 
 /* A question: is there a data record in offset .. end - 1? */
@@ -237,7 +241,8 @@ void wire_put_batch(struct buf *out, const struct wire_batch *m);
  * *ret_m is untouched on failure. What is certain after success, beside the limits: names hold
  * no NUL; agent and cluster are not empty, nor is a name used as a topic; seq >= 1 and floor_seq <=
  * seq; offsets and times are >= 0 where not WIRE_UNKNOWN; a batch of pass 0 has a report only; a
- * welcome that is WIRE_OK grants a credit >= 1 and max_batch_bytes in 1..WIRE_BODY_MAX; probes have
+ * welcome that is WIRE_OK grants a credit >= 1 and max_batch_bytes in 1..WIRE_BODY_MAX, one that is
+ * WIRE_CHALLENGE, and no other, has a challenge; probes have
  * 0 <= offset <= end, a topic and a cluster. Rows may
  * come in any order and more than once. */
 MUST_CHECK int wire_get_hello(const uint8_t *data, size_t size, struct arena *a,

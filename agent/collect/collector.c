@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/collect/mem.h"
 #include "agent/collect/pass.h"
 #include "agent/collect/sampler.h"
 #include "agent/thread.h"
@@ -25,6 +26,8 @@ struct collector {
 	const struct agent_cluster *conf;
 	struct state *state;
 	struct sampler sampler;
+	struct probe *probe;
+	struct probe_answer *answers; /* room for all of a pass */
 	pthread_t thread;
 	atomic_bool stop;
 
@@ -69,6 +72,7 @@ static void fill(struct collector *c, enum sample sample, struct pass *ret_p)
 	report.spool_bytes = spool.bytes;
 	report.spool_batches = spool.batches;
 	report.dropped = spool.dropped;
+	report.probes = probe_limit(c->probe);
 	*ret_p = (struct pass){
 		.cluster = c->conf->name,
 		.environment = c->conf->environment,
@@ -101,6 +105,8 @@ static void send_pass(struct collector *c)
 
 	fill(c, SAMPLE_COMPLETE, &p);
 	p.number = ++s->keep.pass;
+	p.answers = c->answers;
+	p.answer_count = probe_take(c->probe, c->answers, probe_limit(c->probe));
 	if (!s->use_admin)
 		source_topic_note(&s->topic);
 
@@ -199,12 +205,13 @@ static void free_collector(struct collector **c)
 	if (*c == NULL)
 		return;
 	sampler_close(&(*c)->sampler);
+	free((*c)->answers);
 	free(*c);
 	*c = NULL;
 }
 
-int collector_start(const struct agent_cluster *conf, struct state *st, char why[static 512],
-		    struct collector **ret_c)
+int collector_start(const struct agent_cluster *conf, struct state *st, struct probe *p,
+		    char why[static 512], struct collector **ret_c)
 {
 	CLEANUP(free_collector) struct collector *c = calloc(1, sizeof(*c));
 	if (c == NULL)
@@ -212,8 +219,11 @@ int collector_start(const struct agent_cluster *conf, struct state *st, char why
 	c->conf = conf;
 	c->state = st;
 	c->full_due = true;
+	c->probe = p;
+	c->answers = mem_zeroed(probe_limit(p), sizeof(*c->answers));
 
 	int err = sampler_open(&c->sampler, conf, why);
+	c->sampler.probe = p;
 	if (err == ERR_OK)
 		err = load(c, why);
 	if (err != ERR_OK)

@@ -8,15 +8,16 @@
  * way is left out. Never waits for the network to the aggregators.
  */
 
+#include "agent/collect/probe.h"
 #include "agent/config.h"
 #include "agent/state/state.h"
 #include "common/base.h"
 
 struct collector;
 
-/* Load what the state knows of the cluster and start. conf and st must outlive the collector.
+/* Load what the state knows of the cluster and start. conf, st and p must outlive the collector.
  * ERR_CONFIG: a Kafka property is wrong; ERR_MALFORMED: the state is damaged; why says what. */
-MUST_CHECK int collector_start(const struct agent_cluster *conf, struct state *st,
+MUST_CHECK int collector_start(const struct agent_cluster *conf, struct state *st, struct probe *p,
 			       char why[static 512], struct collector **ret_c);
 
 /* Ask it to end soon; returns at once. */

@@ -339,6 +339,20 @@ void kafka_handle_destroy(rd_kafka_t **rk)
 	*rk = NULL;
 }
 
+int kafka_conf_new(const struct kafka_property *props, size_t count, char why[static 512],
+		   rd_kafka_conf_t **ret_conf)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	int err = configure(conf, props, count, why);
+
+	rd_kafka_conf_set_log_cb(conf, on_log);
+	if (err == ERR_OK)
+		*ret_conf = conf;
+	else
+		rd_kafka_conf_destroy(conf);
+	return err;
+}
+
 int kafka_open(const struct kafka_property *props, size_t count, char why[static 512],
 	       struct kafka **ret_k)
 {
@@ -346,14 +360,12 @@ int kafka_open(const struct kafka_property *props, size_t count, char why[static
 
 	if (k == NULL)
 		return -ENOMEM;
-	k->conf = rd_kafka_conf_new();
+	int err = kafka_conf_new(props, count, why, &k->conf);
+	if (err != ERR_OK)
+		return err;
 	rd_kafka_conf_set_opaque(k->conf, k);
-	rd_kafka_conf_set_log_cb(k->conf, on_log);
 	rd_kafka_conf_set_error_cb(k->conf, on_error);
-
-	int err = configure(k->conf, props, count, why);
-	if (err == ERR_OK)
-		err = kafka_handle_new(k, "read_uncommitted", why, &k->plain);
+	err = kafka_handle_new(k, "read_uncommitted", why, &k->plain);
 	if (err != ERR_OK)
 		return err;
 	*ret_k = k;

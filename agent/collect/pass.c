@@ -12,6 +12,7 @@
  * below WIRE_BODY_MAX even if every estimate is wrong by that much. */
 #define ROWS_MAX 4096
 #define ROW_BYTES 14
+#define ANSWER_BYTES 24
 #define NAMES_MAX_BATCH 4096
 #define GROUPS_MAX 1024
 #define GONE_MAX 1024
@@ -38,6 +39,7 @@ struct builder {
 	uint32_t gone_groups[GONE_MAX];
 	uint32_t gone_topics[GONE_MAX];
 	struct wire_gone_commit gone_commits[ROWS_MAX];
+	struct wire_probe_row answers[WIRE_PROBES_MAX];
 };
 
 static void fill_head(struct wire_batch *b, const struct pass *p)
@@ -63,6 +65,7 @@ static void begin(struct builder *b)
 	b->batch.gone_groups = b->gone_groups;
 	b->batch.gone_topics = b->gone_topics;
 	b->batch.gone_commits = b->gone_commits;
+	b->batch.probes = b->answers;
 	b->bytes = 0;
 	b->mark++;
 	arena_reset(&b->arena);
@@ -142,7 +145,7 @@ static void add_log(struct builder *b, uint32_t n, int32_t partition, const stru
 		.partition = partition,
 		.start = log->start,
 		.end = log->end,
-		.stable = WIRE_UNKNOWN,
+		.stable = log->stable,
 		.epoch = WIRE_UNKNOWN,
 	};
 }
@@ -370,6 +373,28 @@ static void add_groups(struct builder *b)
 	}
 }
 
+/* --- what was read where it was asked for --- */
+
+static void add_answers(struct builder *b)
+{
+	for (size_t i = 0; i < b->pass->answer_count; i++) {
+		const struct probe_answer *a = &b->pass->answers[i];
+		uint32_t n = topic_named(b, a->topic);
+
+		if (n == NAMES_NONE)
+			continue;
+		make_room(b, ANSWER_BYTES);
+		b->answers[b->batch.probe_count++] = (struct wire_probe_row){
+			.topic = local_topic(b, n),
+			.partition = a->partition,
+			.offset = a->offset,
+			.end = a->end,
+			.answer = a->answer,
+			.time_ms = a->time_ms,
+		};
+	}
+}
+
 /* Names of an earlier pass carry its marks: begin where no mark has been. */
 static uint32_t highest_mark(const struct table *t)
 {
@@ -400,6 +425,7 @@ void pass_build(struct table *t, const struct pass *p,
 	add_logs(b);
 	add_commits(b);
 	add_groups(b);
+	add_answers(b);
 	flush(b, true);
 	arena_free(&b->arena);
 	buf_free(&b->out);

@@ -9,6 +9,7 @@
  * builder itself notes there; that a pass was sent is table_sent()'s to say.
  */
 
+#include "agent/collect/probe.h"
 #include "agent/collect/table.h"
 #include "proto/wire.h"
 
@@ -22,6 +23,9 @@ struct pass {
 	uint32_t interval_ms;
 	bool full;
 	struct wire_report report;
+	const struct probe_answer *answers; /* at most WIRE_PROBES_MAX; those about topics that are
+					     * not known any more are left out */
+	size_t answer_count;
 };
 
 /* Build the batches of a pass, one at least, and hand each to emit, encoded. */

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "agent/collect/mem.h"
+#include "agent/steady.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
@@ -232,6 +233,8 @@ static enum sample take(struct sampler *s, int timeout_ms)
 	bool catching_up = reading(s) && !s->topic.caught_up;
 	if (!ask_logs(s, !catching_up, timeout_ms))
 		return SAMPLE_BLIND;
+	if (s->probe != NULL && !catching_up)
+		probe_stable(s->probe, &s->table.topics, timeout_ms);
 	return catching_up ? SAMPLE_CATCHING_UP : SAMPLE_COMPLETE;
 }
 
@@ -258,7 +261,7 @@ static void explain(struct sampler *s)
 
 enum sample sampler_take(struct sampler *s, int timeout_ms)
 {
-	s->at_ms = clock_wall_ms();
+	s->at_ms = steady_ms();
 	enum sample sample = take(s, timeout_ms);
 	explain(s);
 	if (sample == SAMPLE_BLIND && s->problem[0] == '\0')

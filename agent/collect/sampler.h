@@ -8,6 +8,7 @@
 
 #include "agent/collect/kafka.h"
 #include "agent/collect/keep.h"
+#include "agent/collect/probe.h"
 #include "agent/collect/progress.h"
 #include "agent/collect/source_admin.h"
 #include "agent/collect/source_topic.h"
@@ -23,6 +24,7 @@ enum sample {
 
 struct sampler {
 	const struct agent_cluster *conf; /* borrowed */
+	struct probe *probe;              /* borrowed; NULL: nothing is known of transactions */
 	struct kafka *kafka;
 	struct table table;
 	struct keep keep;
@@ -38,7 +40,7 @@ struct sampler {
 	bool use_admin;
 	bool denied;   /* __consumer_offsets may not be read, and no other source is allowed */
 	bool missing;  /* there is no __consumer_offsets: no group has ever committed */
-	int64_t at_ms; /* of the last sample, wall clock */
+	int64_t at_ms; /* of the last sample, see steady.h */
 	char problem[768];
 	char servers[1024];
 };

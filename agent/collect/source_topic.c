@@ -4,6 +4,7 @@
 #include <malloc.h>
 
 #include "agent/collect/mem.h"
+#include "agent/steady.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
@@ -96,7 +97,7 @@ static void take(void *arg, const struct kafka_record *k)
 	}
 	if (again && table_has_newer(s->table, &r))
 		return;
-	table_apply(s->table, &r, arrival(&r, old, clock_wall_ms()));
+	table_apply(s->table, &r, arrival(&r, old, steady_ms()));
 }
 
 static bool all_read(const struct source_topic *s)

@@ -138,7 +138,8 @@ static void resize(struct topics *t, struct topic *it, int32_t count)
 		t->shrunk = true;
 	it->logs = mem_resize(it->logs, (size_t)count, sizeof(*it->logs));
 	for (int32_t p = it->log_count; p < count; p++)
-		it->logs[p] = (struct topic_log){.start = -1, .end = -1, .leader = -1};
+		it->logs[p] =
+			(struct topic_log){.start = -1, .end = -1, .stable = -1, .leader = -1};
 	it->log_count = count;
 }
 
@@ -233,6 +234,21 @@ void topics_answers(struct topics *t, const struct kafka_range *ranges, size_t c
 		for (int32_t p = 0; asked(t, n) && p < it->log_count && i < count; p++)
 			answer(&it->logs[p], &ranges[i++]);
 	}
+}
+
+struct topic_log *topics_log(struct topics *t, const char *name, int32_t partition)
+{
+	uint32_t n = names_find(&t->names, name, strlen(name));
+
+	if (n == NAMES_NONE || !asked(t, n) || partition < 0 || partition >= t->items[n].log_count)
+		return NULL;
+	return &t->items[n].logs[partition];
+}
+
+void topics_stable(struct topic_log *log, int64_t stable)
+{
+	log->unsent |= log->stable != stable;
+	log->stable = stable;
 }
 
 void topics_remove(struct topics *t, uint32_t n)

@@ -19,6 +19,7 @@
 struct topic_log {
 	int64_t start;  /* log start offset, -1 unknown */
 	int64_t end;    /* log end offset, -1 unknown */
+	int64_t stable; /* last stable offset; -1 not asked */
 	int32_t leader; /* broker id, -1 none */
 	bool unsent;
 };
@@ -77,6 +78,12 @@ size_t topics_ranges(const struct topics *t, size_t extra, struct kafka_range **
 
 /* Take over the answers, which are in the order of the question. */
 void topics_answers(struct topics *t, const struct kafka_range *ranges, size_t count);
+
+/* The log of a partition that is listed and visible, or NULL. Borrowed until topics_update(). */
+struct topic_log *topics_log(struct topics *t, const char *name, int32_t partition);
+
+/* Take over its last stable offset; -1: no longer asked. */
+void topics_stable(struct topic_log *log, int64_t stable);
 
 /* Forget a topic that nothing refers to. */
 void topics_remove(struct topics *t, uint32_t n);

@@ -3,7 +3,8 @@
 
 #include "proto/wire.h"
 
-void compose_hello(struct buf *out, const struct shipper_options *o, const struct state_spool *s)
+void compose_hello(struct buf *out, const struct shipper_options *o, const struct state_spool *s,
+		   const uint8_t *challenge)
 {
 	/* wire.h's array is not const; the encoder only reads. */
 	const char *names[WIRE_CLUSTERS_MAX];
@@ -18,10 +19,12 @@ void compose_hello(struct buf *out, const struct shipper_options *o, const struc
 		.next_seq = s->next_seq,
 		.version_min = WIRE_VERSION,
 		.version_max = WIRE_VERSION,
-		.features = WIRE_FEATURES,
+		.features =
+			o->on_probes == NULL ? WIRE_FEATURES & ~WIRE_FEATURE_PROBE : WIRE_FEATURES,
 		.software = WARREN_VERSION,
 		.clusters = names,
 		.cluster_count = count,
+		.challenge = challenge,
 	};
 	buf_reset(out);
 	wire_put_hello(out, &hello);

@@ -6,8 +6,10 @@
 #include "agent/ship/shipper.h"
 #include "common/buf.h"
 
-/* out is reset first; look at out->err after. */
-void compose_hello(struct buf *out, const struct shipper_options *o, const struct state_spool *s);
+/* out is reset first; look at out->err after. challenge is what the aggregator has asked, MAC_SIZE
+ * bytes, or NULL. */
+void compose_hello(struct buf *out, const struct shipper_options *o, const struct state_spool *s,
+		   const uint8_t *challenge);
 
 /* A whole batch of what the spool keeps of it: body, size bytes. */
 void compose_batch(struct buf *out, const struct shipper_options *o, const struct state_spool *s,

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/req.h>
+#include <nng/supplemental/tls/tls.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,7 @@ struct slot {
 struct link {
 	nng_socket socket;
 	nng_dialer dialer;
+	nng_tls_config *tls; /* NULL: plain tcp */
 	char *url;
 	struct link_times times;
 	nng_msg *told; /* the reply the owner is looking at */
@@ -149,10 +151,33 @@ static void on_slot(void *arg)
 
 /* ---------------------------------------------------------------- open and close */
 
+/* A configuration of nng's of these; both sides must show a certificate. */
+static int make_tls(const struct link_tls *tls, nng_tls_config **ret_config)
+{
+	int rv = nng_tls_config_alloc(ret_config, NNG_TLS_MODE_CLIENT);
+
+	if (rv != 0)
+		return translate(rv);
+	rv = nng_tls_config_auth_mode(*ret_config, NNG_TLS_AUTH_MODE_REQUIRED);
+	if (rv == 0)
+		rv = nng_tls_config_server_name(*ret_config, tls->server_name);
+	if (rv == 0)
+		rv = nng_tls_config_ca_chain(*ret_config, tls->cert->ca, NULL);
+	if (rv == 0)
+		rv = nng_tls_config_own_cert(*ret_config, tls->cert->chain, tls->cert->key, NULL);
+	if (rv == 0)
+		return ERR_OK;
+	nng_tls_config_free(*ret_config);
+	*ret_config = NULL;
+	return rv == NNG_ENOMEM ? -ENOMEM : ERR_CONFIG;
+}
+
 static int start_dialer(struct link *l)
 {
 	int rv = nng_dialer_create(&l->dialer, l->socket, l->url);
 
+	if (rv == 0 && l->tls != NULL)
+		rv = nng_dialer_set_ptr(l->dialer, NNG_OPT_TLS_CONFIG, l->tls);
 	if (rv == 0)
 		rv = nng_dialer_start(l->dialer, NNG_FLAG_NONBLOCK);
 	return translate(rv);
@@ -204,9 +229,11 @@ static void init_lock(struct link *l)
 	pthread_condattr_destroy(&attr);
 }
 
-static bool is_ours(const char *url)
+static bool is_ours(const char *url, const struct link_tls *tls)
 {
-	return strncmp(url, "tcp://", 6) == 0 || strncmp(url, "tls+tcp://", 10) == 0;
+	if (strncmp(url, "tls+tcp://", 10) == 0)
+		return tls != NULL;
+	return strncmp(url, "tcp://", 6) == 0;
 }
 
 /* What is nng's to look at stays: the socket, whose close may hang up to nng 1.7, and the struct
@@ -229,7 +256,10 @@ static void stop(struct link *l)
 	}
 	if (l->told != NULL)
 		nng_msg_free(l->told);
+	if (l->tls != NULL)
+		nng_tls_config_free(l->tls);
 	free(l->url);
+	l->tls = NULL;
 	l->told = NULL;
 	l->url = NULL;
 }
@@ -248,9 +278,10 @@ static void close_link(struct link **l)
 	link_close(*l);
 }
 
-int link_open(const char *url, struct link_times times, struct link **ret_link)
+int link_open(const char *url, struct link_times times, const struct link_tls *tls,
+	      struct link **ret_link)
 {
-	if (!is_ours(url))
+	if (!is_ours(url, tls))
 		return ERR_CONFIG;
 	CLEANUP(close_link) struct link *l = calloc(1, sizeof(*l));
 	if (l == NULL)
@@ -262,7 +293,9 @@ int link_open(const char *url, struct link_times times, struct link **ret_link)
 	if (l->url == NULL)
 		return -ENOMEM;
 
-	int err = open_socket(l);
+	int err = strncmp(url, "tls", 3) == 0 ? make_tls(tls, &l->tls) : ERR_OK;
+	if (err == ERR_OK)
+		err = open_socket(l);
 	if (err == ERR_OK)
 		err = open_slots(l);
 	if (err == ERR_OK)
@@ -296,7 +329,7 @@ int link_send(struct link *l, unsigned int slot, const void *msg, size_t size)
 
 	assert(slot < LINK_SLOTS && s->state == SLOT_FREE);
 	/* Larger ones make the aggregator hang up and nng send them again, for ever. */
-	if (size > FRAME_HEADER + WIRE_BODY_MAX)
+	if (size > FRAME_HEADER + WIRE_BODY_MAX + FRAME_CODE)
 		return ERR_LIMIT;
 	if (nng_msg_alloc(&m, size) != 0)
 		return -ENOMEM;
@@ -319,6 +352,20 @@ static void redial(struct link *l)
 	l->dialer = (nng_dialer)NNG_DIALER_INITIALIZER;
 	/* Where this fails there is no memory, and the next turn of the watchdog comes. */
 	(void)start_dialer(l);
+}
+
+int link_renew(struct link *l, const struct link_tls *tls)
+{
+	nng_tls_config *config = NULL;
+	int err = make_tls(tls, &config);
+
+	if (err != ERR_OK)
+		return err;
+	if (l->tls != NULL)
+		nng_tls_config_free(l->tls);
+	l->tls = config;
+	redial(l); /* closes what the dialer before has connected */
+	return ERR_OK;
 }
 
 /* Close the connection, again if it does not go. nng up to 1.11 hangs for good, with all its

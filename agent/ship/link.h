@@ -18,6 +18,7 @@
  */
 
 #include "common/base.h"
+#include "common/cert.h"
 
 #define LINK_SLOTS 8
 
@@ -43,11 +44,22 @@ struct link_times {
 
 #define LINK_TIMES ((struct link_times){.redial_ms = 30000, .reply_ms = 30000})
 
+struct link_tls {
+	const struct cert *cert;
+	const char *server_name; /* that the aggregator's certificate must have */
+};
+
 struct link;
 
-/* Start to connect to url, "tcp://host:port" or "tls+tcp://host:port"; does not wait.
- * ERR_CONFIG: not such a URL. -ENOMEM. */
-MUST_CHECK int link_open(const char *url, struct link_times times, struct link **ret_link);
+/* Start to connect to url, "tcp://host:port" or "tls+tcp://host:port"; does not wait. tls is needed
+ * by the latter only, and copied. ERR_CONFIG: not such a URL, or nng does not take the
+ * certificate. -ENOMEM. */
+MUST_CHECK int link_open(const char *url, struct link_times times, const struct link_tls *tls,
+			 struct link **ret_link);
+
+/* Connect anew, from now on with these; what is out is sent again. Better called when nothing is.
+ * ERR_CONFIG, and all is as before, if nng does not take them. -ENOMEM. */
+MUST_CHECK int link_renew(struct link *l, const struct link_tls *tls);
 
 /* Send size bytes, which are copied, in a free slot; also while there is no connection.
  * ERR_LIMIT: larger than an aggregator takes. -ENOMEM. Sending in a slot that is not

@@ -6,10 +6,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/ship/compose.h"
-#include "agent/ship/link.h"
 #include "agent/ship/flight.h"
+#include "agent/ship/link.h"
 #include "agent/thread.h"
 #include "common/arena.h"
 #include "common/buf.h"
@@ -25,6 +26,9 @@
 #define HELLO_REFUSED_MS 60000 /* it does not want us */
 #define RETRY_MAX_MS 60000     /* of what an aggregator may ask for */
 #define REJECTED_TELL_MS 60000
+#define RENEW_MS 5000      /* a new identity waits so long for what is under way */
+#define UNREACHED_MS 30000 /* then it is told that there is no connection */
+#define CHALLENGES_MAX 3   /* in a row, before a pause */
 #define ARENA_BYTES (1u << 20)
 #define BATCHES_MAX (LINK_SLOTS - 1) /* one slot is for the hello */
 
@@ -49,12 +53,22 @@ struct shipper {
 	pthread_t thread;
 	atomic_llong stop_by; /* monotonic; 0: go on */
 
+	pthread_mutex_t lock;
+	struct identity next;  /* to be shown soon; under lock */
+	atomic_llong renew_by; /* monotonic, when next is shown at the latest; 0: none */
+
 	enum phase phase;
 	bool connected;
+	int64_t away_since; /* monotonic, not connected */
+	bool away_told;
 	bool refused; /* told in the log */
 	int64_t hello_at;
 	int64_t pause_until; /* no batches before */
 	uint64_t epoch;      /* that the aggregator was told */
+	uint64_t session;    /* its number for this start of the agent */
+	uint8_t challenge[MAC_SIZE];
+	bool challenged; /* on this connection: batches carry codes, too */
+	unsigned int challenges;
 	struct flight flight;
 	unsigned int credit;
 	uint32_t max_bytes;
@@ -96,6 +110,21 @@ static unsigned int free_slot(const struct shipper *s)
 	return i;
 }
 
+/* Add the code that the aggregator asks for. */
+static void seal(struct shipper *s, enum frame_type type, struct slot load)
+{
+	struct frame_context context = {0};
+
+	if (type == FRAME_BATCH)
+		context = (struct frame_context){
+			.session = s->session,
+			.instance = s->options.instance,
+			.epoch = load.epoch,
+			.seq = load.seq,
+		};
+	frame_seal(&s->frame, &s->options.identity.key, &context);
+}
+
 /* Frame the body and give it to the link. */
 static bool post(struct shipper *s, enum frame_type type, struct slot load)
 {
@@ -103,6 +132,8 @@ static bool post(struct shipper *s, enum frame_type type, struct slot load)
 
 	buf_reset(&s->frame);
 	frame_put(&s->frame, type, s->body.data, s->body.size, s->zstd && type == FRAME_BATCH);
+	if (s->challenged && s->frame.err == ERR_OK)
+		seal(s, type, load);
 	int err = s->body.err != ERR_OK ? s->body.err : s->frame.err;
 	if (err == ERR_OK)
 		err = link_send(s->link, slot, s->frame.data, s->frame.size);
@@ -128,7 +159,7 @@ static void say_hello(struct shipper *s)
 		return; /* the link sends it again by itself */
 
 	state_spool(s->state, &spool);
-	compose_hello(&s->body, &s->options, &spool);
+	compose_hello(&s->body, &s->options, &spool, s->challenged ? s->challenge : NULL);
 	if (!post(s, FRAME_HELLO, (struct slot){LOAD_HELLO, spool.epoch, 0}))
 		later(s, HELLO_RETRY_MS);
 }
@@ -145,9 +176,14 @@ static void refuse(struct shipper *s, const char *what, const char *reason)
 /* Our numbers are older than what the aggregator has of us: a copied or restored state. */
 static void leave_epoch(struct shipper *s, const struct wire_welcome *w, uint64_t epoch)
 {
+	struct state_spool spool;
+
+	state_spool(s->state, &spool);
 	log_warn("the aggregator has batches that this agent has yet to number: its state was "
 		 "copied or restored; a new epoch begins",
 		 "aggregator=%s applied_seq=%" PRIu64, s->options.address, w->applied_seq);
+	/* The numbers of all that is kept are among those it has. */
+	state_acked(s->state, s->options.target, epoch, spool.next_seq - 1);
 	state_new_epoch(s->state, epoch);
 	say_hello(s);
 }
@@ -182,6 +218,8 @@ static void welcome(struct shipper *s, const struct wire_welcome *w, uint64_t ep
 		return;
 	}
 	s->epoch = epoch;
+	s->session = w->session;
+	s->challenges = 0;
 	s->credit = MIN(MAX(w->credit, 1u), (unsigned int)BATCHES_MAX);
 	s->max_bytes = w->max_batch_bytes;
 	s->zstd = (w->features & WIRE_FEATURE_ZSTD) != 0;
@@ -193,6 +231,22 @@ static void welcome(struct shipper *s, const struct wire_welcome *w, uint64_t ep
 		 s->options.address, w->session, spool.next_seq - 1 - s->flight.done);
 }
 
+/* The aggregator wants proof. A challenge is for one connection and a short time, so that a second
+ * one may be right; more are not. */
+static void challenge(struct shipper *s, const struct wire_welcome *w)
+{
+	if (!s->options.identity.keyed) {
+		refuse(s, "aggregator asks for a key", "set key_file");
+		return;
+	}
+	s->challenged = true;
+	memcpy(s->challenge, w->challenge, sizeof(s->challenge));
+	if (++s->challenges % (CHALLENGES_MAX + 1) == 0)
+		later(s, HELLO_RETRY_MS);
+	else
+		say_hello(s);
+}
+
 static void on_welcome(struct shipper *s, const struct frame *f, uint64_t epoch)
 {
 	struct wire_welcome w;
@@ -200,6 +254,8 @@ static void on_welcome(struct shipper *s, const struct frame *f, uint64_t epoch)
 	bool ok = wire_get_welcome(f->body, f->size, &s->arena, &w) == ERR_OK;
 	if (ok && w.code == WIRE_OK)
 		welcome(s, &w, epoch);
+	else if (ok && w.code == WIRE_CHALLENGE)
+		challenge(s, &w);
 	else if (ok && w.code == WIRE_REFUSED)
 		refuse(s, "aggregator refuses this agent", w.reason);
 	else
@@ -267,6 +323,14 @@ static bool send_one(struct shipper *s)
 	return true;
 }
 
+/* Two agents number batches of one epoch: one of them has a copy of the other's state. In an epoch
+ * of its own this one is told apart; as long as the other lives it is refused. */
+static void fenced(struct shipper *s, const char *reason)
+{
+	refuse(s, "another agent has this agent's name and a copy of its state_dir", reason);
+	state_new_epoch(s->state, s->epoch);
+}
+
 static void on_ack(struct shipper *s, const struct wire_ack *a, uint64_t seq)
 {
 	switch (a->code) {
@@ -287,8 +351,9 @@ static void on_ack(struct shipper *s, const struct wire_ack *a, uint64_t seq)
 	case WIRE_REFUSED:
 		refuse(s, "aggregator refuses this agent", a->reason);
 		break;
+	case WIRE_CHALLENGE: /* no answer to a batch: the decoder has seen to it */
 	case WIRE_FENCED:
-		refuse(s, "another agent has taken over this agent's name", a->reason);
+		fenced(s, a->reason);
 		break;
 	}
 	flight_again(&s->flight, seq);
@@ -317,6 +382,8 @@ static void on_reply(struct shipper *s, const struct link_event *e)
 		return; /* it will be sent under its new number */
 	ok = ok && f.type == FRAME_ACK && wire_get_ack(f.body, f.size, &s->arena, &ack) == ERR_OK;
 	if (ok) {
+		if (ack.probe_count > 0 && s->options.on_probes != NULL)
+			s->options.on_probes(s->options.arg, &ack);
 		on_ack(s, &ack, slot.seq);
 		return;
 	}
@@ -337,7 +404,11 @@ static void on_lost(struct shipper *s, unsigned int i)
 
 static void on_up(struct shipper *s)
 {
+	if (s->away_told)
+		log_info("link up", "aggregator=%s", s->options.address);
 	s->connected = true;
+	s->away_told = false;
+	s->challenged = false;
 	say_hello(s);
 }
 
@@ -345,6 +416,8 @@ static void on_down(struct shipper *s)
 {
 	if (s->connected)
 		log_warn("link down", "aggregator=%s", s->options.address);
+	s->away_told = s->away_told || s->connected;
+	s->away_since = clock_mono_ms();
 	s->connected = false;
 	s->phase = PHASE_DOWN;
 }
@@ -392,11 +465,65 @@ static int wait_ms(const struct shipper *s, int64_t now)
 	return (int)MAX(wait, 0);
 }
 
+static bool slots_are_free(const struct shipper *s)
+{
+	return flying(s) == 0 && !hello_flies(s);
+}
+
+static struct link_tls tls_of(const struct shipper *s)
+{
+	return (struct link_tls){s->options.identity.cert, s->options.server_name};
+}
+
+/* Show the next identity. */
+static void renew(struct shipper *s)
+{
+	pthread_mutex_lock(&s->lock);
+	struct identity old = s->options.identity;
+	s->options.identity = s->next;
+	s->next = (struct identity){0}; /* its content has moved */
+	atomic_store(&s->renew_by, 0);
+	pthread_mutex_unlock(&s->lock);
+
+	struct link_tls tls = tls_of(s);
+	int err = tls.cert == NULL ? ERR_OK : link_renew(s->link, &tls);
+	if (err != ERR_OK)
+		log_error("new certificate is not used", "aggregator=%s err=%s", s->options.address,
+			  log_quote(err_str(err)));
+	else
+		log_info("new identity in use", "aggregator=%s", s->options.address);
+	identity_free(&old);
+	if (tls.cert == NULL && s->connected) {
+		s->challenged = false;
+		say_hello(s);
+	}
+}
+
+/* There is no event for it: nng tells nothing of a connection that does not come about. */
+static void tell_unreached(struct shipper *s, int64_t now)
+{
+	if (s->connected || s->away_told || now - s->away_since < UNREACHED_MS)
+		return;
+	s->away_told = true;
+	log_warn("no connection to the aggregator", "aggregator=%s since_s=%d do=%s",
+		 s->options.address, UNREACHED_MS / 1000,
+		 log_quote(s->options.identity.cert == NULL
+				   ? "is it running, and is the address right?"
+				   : "is it running, do both certificates come from the CAs of the "
+				     "other side, and has its one the server_name?"));
+}
+
 /* What can be done without waiting. */
 static void step(struct shipper *s, int64_t now)
 {
 	struct state_spool spool;
+	long long renew_by = atomic_load(&s->renew_by);
 
+	tell_unreached(s, now);
+	if (renew_by != 0 && (slots_are_free(s) || now >= renew_by))
+		renew(s);
+	else if (renew_by != 0)
+		return; /* nothing new until then */
 	if (s->phase == PHASE_WAITING && now >= s->hello_at)
 		say_hello(s);
 	if (s->phase != PHASE_SHIPPING)
@@ -450,6 +577,8 @@ static void free_shipper(struct shipper **s)
 	if (*s == NULL)
 		return;
 	link_close((*s)->link);
+	identity_free(&(*s)->options.identity);
+	identity_free(&(*s)->next);
 	arena_free(&(*s)->arena);
 	buf_free(&(*s)->body);
 	buf_free(&(*s)->frame);
@@ -463,10 +592,14 @@ int shipper_start(const struct shipper_options *options, struct state *st, struc
 	if (s == NULL)
 		abort();
 	s->options = *options;
+	s->options.identity = identity_copy(&options->identity);
+	pthread_mutex_init(&s->lock, NULL);
+	s->away_since = clock_mono_ms();
 	s->state = st;
 	arena_init(&s->arena, ARENA_BYTES);
 
-	int err = link_open(options->address, LINK_TIMES, &s->link);
+	struct link_tls tls = tls_of(s);
+	int err = link_open(options->address, LINK_TIMES, tls.cert == NULL ? NULL : &tls, &s->link);
 	if (err != ERR_OK)
 		return err;
 	state_on_append(st, options->target, wake, s);
@@ -478,6 +611,16 @@ int shipper_start(const struct shipper_options *options, struct state *st, struc
 	*ret_s = s;
 	s = NULL; /* the caller's now */
 	return ERR_OK;
+}
+
+void shipper_renew(struct shipper *s, const struct identity *identity)
+{
+	pthread_mutex_lock(&s->lock);
+	identity_free(&s->next);
+	s->next = identity_copy(identity);
+	atomic_store(&s->renew_by, clock_mono_ms() + RENEW_MS);
+	pthread_mutex_unlock(&s->lock);
+	link_wake(s->link);
 }
 
 void shipper_ask_stop(struct shipper *s, int drain_ms)

@@ -9,24 +9,37 @@
  * aggregator knows it by its number. The collectors never wait for a shipper.
  */
 
+#include "agent/ship/identity.h"
 #include "agent/state/state.h"
 #include "common/base.h"
+#include "proto/wire.h"
 
 struct shipper_options {
 	const char *agent;
 	const char *address;         /* of the aggregator, as given to link_open() */
 	const char *const *clusters; /* names, as many as cluster_count; borrowed */
 	size_t cluster_count;
-	uint64_t instance; /* random, of this start of the agent */
-	size_t target;     /* its place in struct state_options.targets */
+	uint64_t instance;        /* random, of this start of the agent */
+	size_t target;            /* its place in struct state_options.targets */
+	const char *server_name;  /* that its certificate must have; borrowed */
+	struct identity identity; /* copied */
+
+	/* Takes what the aggregator wants read; ack is borrowed for the call. Called by the
+	 * shipper's thread. NULL: this agent does not probe. */
+	void (*on_probes)(void *arg, const struct wire_ack *ack);
+	void *arg;
 };
 
 struct shipper;
 
 /* Start. Options are copied but for the strings, which, and st, must outlive it. ERR_CONFIG: the
- * address is none. */
+ * address is none, or nng does not take the certificate. */
 MUST_CHECK int shipper_start(const struct shipper_options *options, struct state *st,
 			     struct shipper **ret_s);
+
+/* Show this from now on: it connects anew as soon as nothing is under way, so nothing is lost. It
+ * is copied. Any thread may call this. */
+void shipper_renew(struct shipper *s, const struct identity *identity);
 
 /* Ask it to deliver what there is, if it is connected, for drain_ms at most, and then to end. */
 void shipper_ask_stop(struct shipper *s, int drain_ms);

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "agent/steady.h"
 #include "common/bytes.h"
-#include "common/clock.h"
 #include "common/err.h"
 
 void state_append(struct state_txn *t, const void *body, size_t size)
@@ -18,7 +18,7 @@ void state_append(struct state_txn *t, const void *body, size_t size)
 	if (k == NULL)
 		abort(); /* a batch is a megabyte at most */
 
-	*k = (struct state_kept){.key = t->next++, .size = size, .at_ms = clock_wall_ms()};
+	*k = (struct state_kept){.key = t->next++, .size = size, .at_ms = steady_ms()};
 	memcpy(k->body, body, size);
 	if (t->last == NULL)
 		t->first = k;
@@ -59,7 +59,7 @@ static void trim(struct state_txn *t, struct state_spooled *s)
 	if (t->err != ERR_OK || !state_check(t, mdb_cursor_open(t->txn, t->state->spool, &cursor)))
 		return;
 
-	int64_t now_ms = clock_wall_ms();
+	int64_t now_ms = steady_ms();
 	MDB_val k;
 	MDB_val v;
 	int rc = mdb_cursor_get(cursor, &k, &v, MDB_FIRST);

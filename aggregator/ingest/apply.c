@@ -11,12 +11,17 @@
 /* A second agent may take over a cluster that its first has not spoken of for so long. */
 #define TAKEOVER_MS 60000
 
+/* How often it is noted that a burial is still of use. */
+#define BURIAL_NOTE_MS 86400000
+
 /* One batch on its way in. */
 struct work {
 	struct apply *a;
 	struct store_txn *txn;
 	const struct wire_batch *b;
 	struct cluster *cluster;
+	int64_t at_ms;    /* of the pass, see origin_pass_ms(); so are all times of rows: */
+	int64_t shift_ms; /* what is added to the agent's */
 	uint32_t *groups; /* the store's numbers of the batch's names, given when first used; */
 	uint32_t *topics; /* 0: not yet */
 };
@@ -46,10 +51,10 @@ static void remember_end(struct work *w, struct store_log_key k, const struct lo
 	struct history h;
 
 	store_get_history(w->txn, k, &h);
-	unsigned levels = history_add(&h, w->b->pass_at_ms, log->end);
+	unsigned levels = history_add(&h, w->at_ms, log->end);
 	if (levels != 0)
 		store_put_history(w->txn, k, &h, levels);
-	if (log->start_moved_ms == w->b->pass_at_ms)
+	if (log->start_moved_ms == w->at_ms)
 		margin_note(w->txn, k, log, &h);
 }
 
@@ -67,7 +72,7 @@ static void apply_log(struct work *w, const struct wire_log_row *row)
 	if (w->cluster->census.open)
 		census_add(&w->cluster->census.logs, 0, k.topic, k.partition);
 	(void)store_get_log(w->txn, k, &track);
-	if (!track_log_row(&track, &w->cluster->track, w->b->pass_at_ms, &facts))
+	if (!track_log_row(&track, &w->cluster->track, w->at_ms, &facts))
 		return;
 	store_put_log(w->txn, k, &track);
 	if (row->end != WIRE_UNKNOWN)
@@ -83,15 +88,28 @@ static bool buried(struct work *w, struct store_commit_key k, int64_t arrival_ms
 	const uint32_t topics[] = {0, k.topic};
 
 	for (size_t i = 0; i < ARRAY_LEN(topics); i++) {
-		int64_t at_ms = store_get_buried(w->txn, k.cluster, k.group, topics[i]);
+		struct store_burial b;
 
-		if (at_ms == 0)
+		if (!store_get_buried(w->txn, k.cluster, k.group, topics[i], &b))
 			continue;
-		if (arrival_ms <= at_ms)
-			return true;
-		store_del_buried(w->txn, k.cluster, k.group, topics[i]);
+		if (arrival_ms > b.at_ms) {
+			store_del_buried(w->txn, k.cluster, k.group, topics[i]);
+			continue;
+		}
+		if (w->at_ms - b.kept_ms >= BURIAL_NOTE_MS) {
+			b.kept_ms = w->at_ms;
+			store_put_buried(w->txn, k.cluster, k.group, topics[i], &b);
+		}
+		return true;
 	}
 	return false;
+}
+
+/* When the agent saw a commit. One that lies ahead of its clock was seen before that stepped back.
+ */
+static int64_t arrival_ms(const struct work *w, const struct wire_commit_row *row)
+{
+	return row->arrival_ms + (row->arrival_ms > w->b->pass_at_ms ? 0 : w->shift_ms);
 }
 
 static void apply_commit(struct work *w, const struct wire_commit_row *row)
@@ -106,14 +124,19 @@ static void apply_commit(struct work *w, const struct wire_commit_row *row)
 	struct track_commit_row facts = {
 		.offset = row->offset,
 		.time_ms = row->time_ms,
-		.arrival_ms = row->arrival_ms,
+		.arrival_ms = arrival_ms(w, row),
 	};
 
 	if (w->cluster->census.open)
 		census_add(&w->cluster->census.commits, k.group, k.topic, k.partition);
-	if (!store_get_commit(w->txn, k, &track) && buried(w, k, row->arrival_ms))
+	bool known = store_get_commit(w->txn, k, &track);
+	if (!known && buried(w, k, facts.arrival_ms))
 		return;
-	if (track_commit_row(&track, &w->cluster->track, w->b->pass_at_ms, &facts))
+	/* The shift was another one when this commit was told first. */
+	if (known && w->shift_ms != 0 && track.offset == row->offset &&
+	    track.time_ms == row->time_ms)
+		return;
+	if (track_commit_row(&track, &w->cluster->track, w->at_ms, &facts))
 		store_put_commit(w->txn, k, &track);
 }
 
@@ -153,10 +176,11 @@ static void apply_group(struct work *w, const struct wire_group *row)
 
 	if (w->cluster->census.open)
 		census_add(&w->cluster->census.groups, group, 0, 0);
+	struct store_burial burial;
 	if (!store_get_group(w->txn, cluster, group, &track) && row->member_count == 0 &&
-	    store_get_buried(w->txn, cluster, group, 0) != 0)
+	    store_get_buried(w->txn, cluster, group, 0, &burial))
 		return;
-	if (track_group_row(&track, w->b->pass_at_ms, &facts))
+	if (track_group_row(&track, w->at_ms, &facts))
 		store_put_group(w->txn, cluster, group, &track);
 	apply_members(w, group, row);
 }
@@ -261,13 +285,15 @@ static void begin_pass(struct work *w)
 	struct cluster *c = w->cluster;
 	const struct wire_batch *b = w->b;
 
+	w->at_ms = origin_pass_ms(&c->origin, b, c->track.last_ms);
+	w->shift_ms = w->at_ms - b->pass_at_ms;
 	if (b->pass == c->pass)
 		return;
 	census_end(&c->census);
 	if ((b->flags & WIRE_PASS_FULL) && (b->flags & WIRE_PASS_FIRST))
 		census_begin(&c->census, b->pass);
 	c->pass = b->pass;
-	(void)track_cluster_pass(&c->track, b->pass_at_ms, b->interval_ms, w->a->window_ms);
+	(void)track_cluster_pass(&c->track, w->at_ms, b->interval_ms, w->a->window_ms);
 }
 
 static void end_pass(struct work *w, int64_t now_ms)
@@ -276,6 +302,20 @@ static void end_pass(struct work *w, int64_t now_ms)
 		sweep(w);
 	w->cluster->origin.passed_ms = now_ms;
 	w->cluster->due = true;
+}
+
+/* Kept until the pass is judged: there each group that stands at the place takes it. */
+static void apply_answer(struct work *w, const struct wire_probe_row *row)
+{
+	struct probes_place place = {
+		names_find(w->a->names, STORE_TOPIC, w->cluster->id, w->b->names[row->topic]),
+		row->partition,
+		row->offset,
+	};
+
+	if (place.topic != 0)
+		probes_answer(w->cluster->probes, &place,
+			      &(struct probes_answer){row->answer, row->end, row->time_ms});
 }
 
 static void apply_rows(struct work *w)
@@ -290,12 +330,27 @@ static void apply_rows(struct work *w)
 	for (size_t i = 0; i < b->group_count; i++)
 		apply_group(w, &b->groups[i]);
 	apply_gone(w);
+	for (size_t i = 0; i < b->probe_count; i++)
+		apply_answer(w, &b->probes[i]);
 }
 
 static bool foreign(const struct cluster *c, const struct wire_batch *b, int64_t now_ms)
 {
 	return c->origin.agent[0] != '\0' && strcmp(c->origin.agent, b->agent) != 0 &&
 	       now_ms - c->origin.seen_ms < TAKEOVER_MS;
+}
+
+size_t apply_new_names(const struct apply *a, const struct wire_batch *b)
+{
+	const struct cluster *c = clusters_find(a->clusters, a->names, b->environment, b->cluster);
+	size_t count = 0;
+
+	if (c == NULL)
+		return b->name_count + 1;
+	for (size_t i = 0; i < b->name_count; i++)
+		count += names_find(a->names, STORE_GROUP, c->id, b->names[i]) == 0 &&
+			 names_find(a->names, STORE_TOPIC, c->id, b->names[i]) == 0;
+	return count;
 }
 
 int apply_batch(struct apply *a, const struct wire_batch *b, const char *software, int64_t now_ms,
@@ -312,6 +367,8 @@ int apply_batch(struct apply *a, const struct wire_batch *b, const char *softwar
 			"another agent reports this cluster: give it another name or environment";
 		return ERR_CONFIG;
 	}
+	if (strcmp(c->origin.agent, b->agent) != 0)
+		c->origin.pass = 0; /* it counts its own */
 	origin_update(&c->origin, b, software, now_ms);
 	if (b->pass != 0) {
 		struct work w = {.a = a, .txn = a->txn, .b = b, .cluster = c};
@@ -337,7 +394,11 @@ void apply_bury(struct apply *a, struct cluster *c, uint32_t group, uint32_t top
 	struct store_commit_key k;
 	struct commit_track track;
 
-	store_put_buried(a->txn, c->id, group, topic, c->track.last_ms);
+	c->touched = true;
+	names_mark(a->names, group);
+	names_mark(a->names, topic);
+	store_put_buried(a->txn, c->id, group, topic,
+			 &(struct store_burial){c->track.last_ms, c->track.last_ms});
 	if (topic == 0) {
 		store_del_group(a->txn, c->id, group);
 		return;

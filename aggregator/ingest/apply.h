@@ -25,6 +25,9 @@ struct apply {
 MUST_CHECK int apply_batch(struct apply *a, const struct wire_batch *b, const char *software,
 			   int64_t now_ms, struct cluster **ret_cluster, const char **ret_why);
 
+/* How many of the batch's names are not known in its cluster yet. */
+size_t apply_new_names(const struct apply *a, const struct wire_batch *b);
+
 /* Remove a group, or what it has committed for one topic (0: all), and keep it away until it
  * commits again. */
 void apply_bury(struct apply *a, struct cluster *c, uint32_t group, uint32_t topic);

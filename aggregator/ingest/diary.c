@@ -292,12 +292,14 @@ static void note_worst(struct diary *d, const struct diary_partition *p)
 	strncpy(w->topic, p->topic, sizeof(w->topic) - 1);
 }
 
-static void put_group_sentence(struct diary *d, const struct view_group *g)
+static void put_group_sentence(struct diary *d, const struct view_group *g, enum status before)
 {
 	const struct worst *w = &d->worst;
 
+	if (before == STATUS_NOTFOUND)
+		buf_puts(&d->text, "first seen; ");
 	if (g->status == STATUS_OK || w->count == 0) {
-		buf_printf(&d->text, "all of %zu partitions are OK, %" PRIu64 " messages wait",
+		buf_printf(&d->text, "all partitions (%zu) are OK, %" PRIu64 " messages wait",
 			   g->partition_count, g->total_lag);
 		return;
 	}
@@ -325,7 +327,7 @@ static void tell_group(struct diary *d, const struct view_group *g, enum status 
 	e.lag = (int64_t)MIN(g->total_lag, (uint64_t)INT64_MAX);
 	e.time_lag_ms = g->time_lag_ms;
 	e.lost = g->lost;
-	put_group_sentence(d, g);
+	put_group_sentence(d, g, before);
 	add_event(d, &e);
 }
 
@@ -420,7 +422,8 @@ static void forget_gone(struct diary *d)
 	struct past_standing s;
 	uint32_t group = 0;
 
-	qsort(d->told, d->told_count, sizeof(*d->told), by_number);
+	if (d->told_count > 1)
+		qsort(d->told, d->told_count, sizeof(*d->told), by_number);
 	for (bool first = true; past_next_standing(d->txn, first, d->cluster, &group, &s);
 	     first = false)
 		if (d->told_count == 0 ||

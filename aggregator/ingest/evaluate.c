@@ -147,6 +147,33 @@ static bool join_history(struct walk *w, struct store_commit_key k, struct commi
 	return track_history(t, &h);
 }
 
+/* Reading at the committed offset may tell more: take what was found there, or wish for it. */
+static bool join_probe(struct walk *w, struct store_commit_key k, struct commit_track *t,
+		       const struct judge_input *in, struct verdict *v)
+{
+	static const enum track_probe ANSWERS[] = {
+		[WIRE_PROBE_UNKNOWN] = TRACK_PROBE_UNKNOWN,
+		[WIRE_PROBE_NOTHING] = TRACK_PROBE_NOTHING,
+		[WIRE_PROBE_RECORD] = TRACK_PROBE_RECORD,
+	};
+	const struct probes_place place = {k.topic, k.partition, t->offset};
+	bool changed = false;
+
+	if (!judge_wants_probe(in, v))
+		return false;
+	const struct probes_answer *a = probes_find(w->e->cluster->probes, &place);
+	if (a != NULL &&
+	    track_probe_answer(t, in->log, place.offset, a->end, ANSWERS[a->answer], a->time_ms)) {
+		(void)track_pass(t, in->log, in->group, in->cluster, in->cluster->last_ms);
+		judge(in, v);
+		changed = true;
+	}
+	if (judge_wants_probe(in, v))
+		probes_wish(w->e->cluster->probes,
+			    &(struct probes_wish){place, in->log->end, v->status, v->time_lag_ms});
+	return changed;
+}
+
 /* Judge one partition with a new pass, or again with the old one when the agent is blind. t is
  * in->commit. */
 static bool judge_partition(struct walk *w, struct store_commit_key k, struct commit_track *t,
@@ -160,8 +187,10 @@ static bool judge_partition(struct walk *w, struct store_commit_key k, struct co
 		changed |= join_history(w, k, t);
 	}
 	judge(in, ret_v);
-	if (w->e->silent_ms == 0)
+	if (w->e->silent_ms == 0) {
+		changed |= join_probe(w, k, t, in, ret_v);
 		changed |= track_publish(t, ret_v, in->rules, at_ms);
+	}
 	return changed;
 }
 
@@ -202,7 +231,9 @@ static void take_partition(struct walk *w, struct store_commit_key k, struct com
 		w->owned_seen[owned - w->members.owned] = true;
 	bool changed = track_owner(t, owner_of(w, owner), subscription_of(w, k.topic));
 	if (t->offset == TRACK_UNKNOWN && owner == NULL) {
-		store_del_commit(w->e->txn, k); /* was owned, never committed, is owned no more */
+		/* Was owned, never committed, is owned no more. */
+		if (w->e->silent_ms == 0)
+			store_del_commit(w->e->txn, k);
 		return;
 	}
 	bool has_log = store_get_log(w->e->txn,
@@ -216,7 +247,7 @@ static void take_partition(struct walk *w, struct store_commit_key k, struct com
 	struct diary_partition p = {.in = &in, .verdict = &v, .before = (enum status)t->status};
 	int64_t lost_at_ms = t->lost_at_ms;
 	changed |= judge_partition(w, k, t, &in, &v);
-	if (changed)
+	if (changed && w->e->silent_ms == 0)
 		store_put_commit(w->e->txn, k, t);
 	w->newest_ms = MAX(w->newest_ms, t->arrival_ms);
 	p.lost = lost_at_ms == 0 && t->lost_at_ms != 0;
@@ -282,19 +313,27 @@ static void add_owned(struct walk *w)
 	const struct cluster_track *cluster = &w->e->cluster->track;
 
 	for (size_t i = 0; i < w->owned.count; i++) {
+		struct store_commit_key k = w->owned.keys[i];
 		struct commit_track t = {0};
 
+		if (!names_has(w->e->names, STORE_TOPIC, k.topic))
+			continue; /* deleted, and its members do not know yet */
+		names_mark(w->e->names, k.topic);
 		if (track_commit_row(&t, cluster, cluster->last_ms, &nothing))
-			store_put_commit(w->e->txn, w->owned.keys[i], &t);
+			store_put_commit(w->e->txn, k, &t);
 	}
 }
 
 static void drop_expired(struct walk *w)
 {
+	int64_t at_ms = w->e->cluster->track.last_ms;
+
 	for (size_t i = 0; i < w->expired.count; i++) {
 		struct store_commit_key k = w->expired.keys[i];
 
-		store_put_buried(w->e->txn, k.cluster, k.group, 0, w->e->cluster->track.last_ms);
+		names_mark(w->e->names, k.group);
+		store_put_buried(w->e->txn, k.cluster, k.group, 0,
+				 &(struct store_burial){at_ms, at_ms});
 		store_del_group(w->e->txn, k.cluster, k.group);
 	}
 }
@@ -308,6 +347,9 @@ struct view *evaluate_cluster(struct evaluate *e)
 				     e->silent_ms == 0),
 	};
 
+	if (e->silent_ms == 0)
+		probes_begin(e->cluster->probes, e->cluster->track.last_ms,
+			     e->cluster->track.interval_ms, e->cluster->probe_limit);
 	walk_logs(&w);
 	walk_commits(&w);
 	walk_groups(&w);

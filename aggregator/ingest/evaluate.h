@@ -4,7 +4,7 @@
 /*
  * evaluate - a cluster's tracks -> verdicts -> a view to hang up.
  *
- * Called by the writer thread inside a write transaction of its own, once for every complete pass:
+ * Called by the writer thread inside a write transaction, once for every complete pass:
  * joins what the pass brought, judges every partition of every group, publishes what has lasted
  * long enough, and builds the picture that REST, metrics and alarms read.
  */
@@ -20,8 +20,8 @@ struct evaluate {
 	struct cluster *cluster;
 
 	/* How long the agent has been silent since its last pass. Within the time of a few passes
-	 * this changes nothing; beyond it the last verdicts stand, marked stale. 0 for a new pass.
-	 */
+	 * this changes nothing; beyond it the last verdicts stand, marked stale; nothing is
+	 * written, the transaction may be one that reads. 0 for a new pass. */
 	int64_t silent_ms;
 };
 

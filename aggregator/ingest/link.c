@@ -5,12 +5,14 @@
 #include <assert.h>
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>
+#include <nng/supplemental/tls/tls.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregator/ingest/silent.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
@@ -27,9 +29,10 @@
  */
 
 #define RECEIVE_MAX (WIRE_BODY_MAX + 65536)
-#define REPLY_MS 10000 /* a peer that does not take a reply for so long is closed */
-#define STUCK_MS 30000 /* a connection that we closed is gone long before */
-#define SWEEP_MS 1000  /* how often silent connections are looked for */
+#define REPLY_MS 10000  /* a peer that does not take a reply for so long is closed */
+#define STUCK_MS 30000  /* a connection that we closed is gone long before */
+#define SILENT_MS 10000 /* a connection that is not secure by then is closed */
+#define SWEEP_MS 1000   /* how often silent connections are looked for */
 
 enum context_state { CONTEXT_RECEIVING, CONTEXT_HELD, CONTEXT_REPLYING };
 
@@ -56,11 +59,13 @@ struct connection {
 	int64_t heard_ms;
 	int64_t closed_ms; /* when we closed it; 0: it is open */
 	char remote[INGEST_LINK_REMOTE_MAX];
+	char peer[INGEST_LINK_PEER_MAX];
 };
 
 struct ingest_link {
 	struct ingest_link_limits limits; /* busy is not used */
 	void *busy;                       /* owned */
+	struct silent silent;             /* of the ports with TLS */
 	struct listener *listeners;
 	size_t listener_count;
 	int64_t swept_ms;
@@ -89,20 +94,45 @@ static size_t find(const struct ingest_link *l, uint32_t id)
 
 static void describe(nng_pipe p, char text[static INGEST_LINK_REMOTE_MAX])
 {
-	char host[INET6_ADDRSTRLEN] = "";
 	nng_sockaddr a;
 
 	snprintf(text, INGEST_LINK_REMOTE_MAX, "unknown");
 	if (nng_pipe_get_addr(p, NNG_OPT_REMADDR, &a) != 0)
 		return;
-	if (a.s_family == NNG_AF_INET) {
-		inet_ntop(AF_INET, &a.s_in.sa_addr, host, sizeof(host));
-		snprintf(text, INGEST_LINK_REMOTE_MAX, "%s:%u", host, ntohs(a.s_in.sa_port));
-	} else if (a.s_family == NNG_AF_INET6) {
-		inet_ntop(AF_INET6, a.s_in6.sa_addr, host, sizeof(host));
-		snprintf(text, INGEST_LINK_REMOTE_MAX, "[%s]:%u", host, ntohs(a.s_in6.sa_port));
-	}
+	if (a.s_family == NNG_AF_INET)
+		silent_describe(AF_INET, &a.s_in.sa_addr, a.s_in.sa_port, text);
+	else if (a.s_family == NNG_AF_INET6)
+		silent_describe(AF_INET6, a.s_in6.sa_addr, a.s_in6.sa_port, text);
 }
+
+#ifdef NNG_OPT_TLS_PEER_CN
+static void name_peer(nng_pipe p, char name[static INGEST_LINK_PEER_MAX])
+{
+	char *cn = NULL;
+
+	if (nng_pipe_get_string(p, NNG_OPT_TLS_PEER_CN, &cn) != 0 || cn == NULL)
+		return;
+	/* One that is cut is nobody's name: agents' are shorter. */
+	snprintf(name, INGEST_LINK_PEER_MAX, "%s", cn);
+	nng_strfree(cn);
+}
+
+bool ingest_link_knows_peers(void)
+{
+	return true;
+}
+#else
+static void name_peer(nng_pipe p, char name[static INGEST_LINK_PEER_MAX])
+{
+	(void)p;
+	name[0] = '\0';
+}
+
+bool ingest_link_knows_peers(void)
+{
+	return false;
+}
+#endif
 
 /* Take a new connection in; false: there are too many. */
 static bool admit(struct ingest_link *l, nng_pipe p)
@@ -110,6 +140,7 @@ static bool admit(struct ingest_link *l, nng_pipe p)
 	struct connection c = {.heard_ms = clock_mono_ms()};
 
 	describe(p, c.remote);
+	name_peer(p, c.peer);
 	pthread_mutex_lock(&l->lock);
 	size_t i = find(l, 0);
 	bool ok = i < l->limits.connections;
@@ -182,6 +213,30 @@ static uint32_t next_silent(struct ingest_link *l, int64_t now)
 	return id;
 }
 
+/* Whether nng has told of the connection from there. Called without the lock. */
+static bool is_known(void *arg, const char *remote)
+{
+	struct ingest_link *l = arg;
+	bool known = false;
+
+	pthread_mutex_lock(&l->lock);
+	for (size_t i = 0; !known && i < l->limits.connections; i++)
+		known = l->ids[i] != 0 && strcmp(l->connections[i].remote, remote) == 0;
+	pthread_mutex_unlock(&l->lock);
+	return known;
+}
+
+static void sweep_silent(struct ingest_link *l, int64_t now)
+{
+	if (l->silent.port_count == 0)
+		return;
+	size_t ended = silent_sweep(&l->silent, now, MIN(l->limits.idle_ms, (int64_t)SILENT_MS),
+				    is_known, l);
+	pthread_mutex_lock(&l->lock);
+	l->stats.silent += ended;
+	pthread_mutex_unlock(&l->lock);
+}
+
 static void sweep(struct ingest_link *l, int64_t now)
 {
 	uint32_t id;
@@ -189,6 +244,7 @@ static void sweep(struct ingest_link *l, int64_t now)
 	if (now - l->swept_ms < SWEEP_MS)
 		return;
 	l->swept_ms = now;
+	sweep_silent(l, now);
 	while ((id = next_silent(l, now)) != 0)
 		nng_pipe_close((nng_pipe){.id = id});
 }
@@ -247,6 +303,8 @@ static bool hold(struct context *c, nng_msg *request)
 	};
 	snprintf(c->message.remote, sizeof(c->message.remote), "%s",
 		 i < l->limits.connections ? l->connections[i].remote : "unknown");
+	if (i < l->limits.connections)
+		memcpy(c->message.peer, l->connections[i].peer, sizeof(c->message.peer));
 	*l->last = &c->message;
 	l->last = &c->message.next;
 	pthread_cond_signal(&l->changed);
@@ -316,6 +374,7 @@ static int translate(int rv)
 	case NNG_EINVAL:
 	case NNG_ENOTSUP:
 	case NNG_EADDRINVAL:
+	case NNG_ECRYPTO:
 		return ERR_CONFIG;
 	default:
 		return ERR_LINK;
@@ -334,6 +393,9 @@ static const char *reason(int rv)
 	case NNG_EINVAL:
 	case NNG_ENOTSUP:
 		return "not a URL of the form tcp://address:port or tls+tcp://address:port";
+	case NNG_ECRYPTO:
+		return "the certificate, its key or the CAs are of a kind that nng does not take; "
+		       "use ECDSA P-256 or RSA";
 	default:
 		return nng_strerror(rv);
 	}
@@ -371,33 +433,71 @@ static int open_contexts(struct listener *to)
 	return 0;
 }
 
-static bool is_ours(const char *url)
+/* Have the listener speak TLS, with peers that show a certificate. */
+static int set_tls(nng_listener handle, const struct cert *cert)
 {
-	return strncmp(url, "tcp://", 6) == 0 || strncmp(url, "tls+tcp://", 10) == 0;
+	nng_tls_config *tls = NULL;
+	int rv = nng_tls_config_alloc(&tls, NNG_TLS_MODE_SERVER);
+
+	if (rv != 0)
+		return rv;
+	rv = nng_tls_config_auth_mode(tls, NNG_TLS_AUTH_MODE_REQUIRED);
+	if (rv == 0)
+		rv = nng_tls_config_ca_chain(tls, cert->ca, NULL);
+	if (rv == 0)
+		rv = nng_tls_config_own_cert(tls, cert->chain, cert->key, NULL);
+	if (rv == 0)
+		rv = nng_listener_set_ptr(handle, NNG_OPT_TLS_CONFIG, tls);
+	nng_tls_config_free(tls); /* the listener holds it */
+	return rv;
 }
 
-static int open_listener(struct ingest_link *l, unsigned int index, const char *url)
+static bool is_tls(const char *url)
+{
+	return strncmp(url, "tls+tcp://", 10) == 0;
+}
+
+static bool is_ours(const struct ingest_listen *listen)
+{
+	return is_tls(listen->url) ? listen->cert != NULL : strncmp(listen->url, "tcp://", 6) == 0;
+}
+
+static void watch_port(struct ingest_link *l, const char *url)
+{
+	const char *colon = strrchr(url, ':');
+
+	l->silent.ports[l->silent.port_count++] = (uint16_t)strtoul(colon + 1, NULL, 10);
+}
+
+static int open_listener(struct ingest_link *l, unsigned int index,
+			 const struct ingest_listen *listen)
 {
 	struct listener *to = &l->listeners[index];
 
 	to->link = l;
 	to->index = index;
 	to->reply_ms = (nng_duration)MIN(l->limits.idle_ms, REPLY_MS);
-	int rv = is_ours(url) ? open_socket(to) : NNG_EINVAL;
+	int rv = is_ours(listen) ? open_socket(to) : NNG_EINVAL;
 	if (rv == 0)
 		rv = open_contexts(to);
 	if (rv == 0)
-		rv = nng_listen(to->socket, url, &to->handle, 0);
+		rv = nng_listener_create(&to->handle, to->socket, listen->url);
+	if (rv == 0 && is_tls(listen->url))
+		rv = set_tls(to->handle, listen->cert);
+	if (rv == 0)
+		rv = nng_listener_start(to->handle, 0);
+	if (rv == 0 && is_tls(listen->url))
+		watch_port(l, listen->url);
 	return rv;
 }
 
-static int open_all(struct ingest_link *l, const char *const *urls, struct buf *why)
+static int open_all(struct ingest_link *l, const struct ingest_listen *listen, struct buf *why)
 {
 	for (unsigned int i = 0; i < l->listener_count; i++) {
-		int rv = open_listener(l, i, urls[i]);
+		int rv = open_listener(l, i, &listen[i]);
 
 		if (rv != 0) {
-			buf_printf(why, "cannot listen on %s: %s", urls[i], reason(rv));
+			buf_printf(why, "cannot listen on %s: %s", listen[i].url, reason(rv));
 			return translate(rv);
 		}
 	}
@@ -431,8 +531,9 @@ static void close_link(struct ingest_link **l)
 	ingest_link_close(*l);
 }
 
-int ingest_link_open(const char *const *urls, size_t count, const struct ingest_link_limits *limits,
-		     struct buf *why, struct ingest_link **ret_link)
+int ingest_link_open(const struct ingest_listen *listen, size_t count,
+		     const struct ingest_link_limits *limits, struct buf *why,
+		     struct ingest_link **ret_link)
 {
 	assert(count >= 1 && count <= INGEST_LINK_LISTENERS_MAX);
 	assert(limits->bytes >= RECEIVE_MAX && limits->messages >= 1 && limits->connections >= 1);
@@ -442,7 +543,7 @@ int ingest_link_open(const char *const *urls, size_t count, const struct ingest_
 	l->listener_count = count;
 	int err = allocate(l, limits);
 	if (err == ERR_OK)
-		err = open_all(l, urls, why);
+		err = open_all(l, listen, why);
 	else
 		buf_puts(why, "no memory to listen");
 	if (err == ERR_OK) {
@@ -470,6 +571,7 @@ static void release(struct ingest_link *l)
 	free(l->listeners);
 	free(l->connections);
 	free(l->ids);
+	silent_free(&l->silent);
 	free(l);
 }
 
@@ -490,6 +592,7 @@ void ingest_link_close(struct ingest_link *l)
 		for (size_t k = 0; k < INGEST_LINK_CONTEXTS; k++)
 			close_context(&l->listeners[i].contexts[k]);
 
+	silent_free(&l->silent);
 	size_t queued = 0;
 	for (const struct ingest_message *m = l->first; m != NULL; m = m->next)
 		queued++;

@@ -13,10 +13,18 @@
 
 #include "common/base.h"
 #include "common/buf.h"
+#include "common/cert.h"
 
 #define INGEST_LINK_LISTENERS_MAX 16
 #define INGEST_LINK_CONTEXTS 64 /* requests held for one listener */
 #define INGEST_LINK_REMOTE_MAX 64
+
+#define INGEST_LINK_PEER_MAX 256
+
+struct ingest_listen {
+	const char *url;         /* "tcp://address:port" or "tls+tcp://address:port" */
+	const struct cert *cert; /* for the latter: ours, and who may connect; else NULL */
+};
 
 struct ingest_link_limits {
 	size_t bytes;       /* of all requests held; at least one of the largest size */
@@ -34,6 +42,7 @@ struct ingest_link_stats {
 	uint64_t connections; /* now */
 	uint64_t refused;     /* connections closed because there were too many */
 	uint64_t idle;        /* connections closed because they were silent, or did not read */
+	uint64_t silent;      /* connections closed before they were secure, which took too long */
 	uint64_t held;        /* requests now queued or taken */
 	uint64_t held_bytes;
 };
@@ -46,15 +55,21 @@ struct ingest_message {
 	unsigned int listener;               /* index of the URL it came in by */
 	uint32_t connection;                 /* the same number: the same connection; never 0 */
 	char remote[INGEST_LINK_REMOTE_MAX]; /* "10.0.0.7:51234", "[::1]:51234" or "unknown" */
+	char peer[INGEST_LINK_PEER_MAX]; /* CN of its certificate; "" if there is none, or nng does
+					  * not tell */
 };
 
 struct ingest_link;
 
-/* Listen on count URLs, "tcp://address:port" or "tls+tcp://address:port".
- * ERR_CONFIG: a URL is not of that form or its host is unknown. -EADDRINUSE,
+/* Whether this build learns the name in a peer's certificate (nng 1.6 and later). */
+bool ingest_link_knows_peers(void);
+
+/* Listen on count URLs. With TLS a peer must show a certificate of one of our CAs.
+ * ERR_CONFIG: a URL is not of that form, its host is unknown, or nng does not take the
+ * certificate. -EADDRINUSE,
  * -EADDRNOTAVAIL, -EACCES, -ENOMEM, ERR_LINK: cannot listen. A sentence that names the URL
  * and the reason is then appended to why. */
-MUST_CHECK int ingest_link_open(const char *const *urls, size_t count,
+MUST_CHECK int ingest_link_open(const struct ingest_listen *listen, size_t count,
 				const struct ingest_link_limits *limits, struct buf *why,
 				struct ingest_link **ret_link);
 

@@ -74,18 +74,29 @@ static void pack_owned(struct buf *out, const struct wire_group *g, const uint32
 	free(owned);
 }
 
+/* A member that subscribes by pattern names no topics: then what the group subscribes to is not
+ * known, and none is written. */
+static bool subscriptions_known(const struct wire_group *g)
+{
+	for (size_t i = 0; i < g->member_count; i++)
+		if (g->members[i].subscribed_count == 0)
+			return false;
+	return true;
+}
+
 static void pack_topics(struct buf *out, const struct wire_group *g, const uint32_t *topics)
 {
 	size_t count = 0;
 	size_t unique = 0;
+	size_t members = subscriptions_known(g) ? g->member_count : 0;
 	size_t most = 1;
 
-	for (size_t i = 0; i < g->member_count; i++)
+	for (size_t i = 0; i < members; i++)
 		most += g->members[i].subscribed_count;
 	uint32_t *ids = calloc(most, sizeof(*ids));
 	if (ids == NULL)
 		abort();
-	for (size_t i = 0; i < g->member_count; i++)
+	for (size_t i = 0; i < members; i++)
 		for (size_t j = 0; j < g->members[i].subscribed_count; j++)
 			if (topics[g->members[i].subscribed[j]] != 0)
 				ids[count++] = topics[g->members[i].subscribed[j]];

@@ -8,7 +8,8 @@
  *	u32 owned,   then for each: u32 topic, u32 partition, u32 index of the member
  *	u32 topics subscribed to, then u32 each
  *
- * Integers are big-endian. owned is sorted by topic and partition, topics rise.
+ * Integers are big-endian. owned is sorted by topic and partition, topics rise. No topics: what
+ * the members subscribe to is not known, because one of them does so by pattern.
  */
 
 #include "common/base.h"

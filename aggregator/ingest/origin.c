@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/ingest/origin.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,7 +9,15 @@
 
 /* The record: version, then the struct as it is. It never leaves the machine that wrote it, and a
  * build with another layout has another size. */
-#define VERSION 1
+#define VERSION 2
+
+/* Which ended before the pass last begun. */
+#define VERSION_1 1
+#define SIZE_1 offsetof(struct origin, pass)
+
+/* A shift shrinks by this part of the time between two passes: slow enough that no interval looks
+ * much shorter than it was. */
+#define SHRINK 10
 
 static void set(char *to, size_t size, const char *from)
 {
@@ -39,6 +48,25 @@ void origin_update(struct origin *o, const struct wire_batch *b, const char *sof
 	o->reader_lag = r->lag;
 }
 
+int64_t origin_pass_ms(struct origin *o, const struct wire_batch *b, int64_t last_ms)
+{
+	bool is_same = b->pass == o->pass && b->pass_at_ms == o->pass_at_ms;
+	bool is_next = b->pass > o->pass;
+
+	if (is_same)
+		return b->pass_at_ms + o->shift_ms;
+	if (is_next && last_ms != 0 && b->pass_at_ms + o->shift_ms <= last_ms)
+		o->shift_ms = last_ms + (int64_t)b->interval_ms - b->pass_at_ms;
+	else if (o->shift_ms > 0)
+		o->shift_ms -=
+			MIN(o->shift_ms, MAX(b->pass_at_ms - o->pass_at_ms, (int64_t)0) / SHRINK);
+	if (is_next || b->pass_at_ms + o->shift_ms > last_ms) {
+		o->pass = b->pass;
+		o->pass_at_ms = b->pass_at_ms;
+	}
+	return b->pass_at_ms + o->shift_ms;
+}
+
 void origin_pack(struct buf *out, const struct origin *o)
 {
 	buf_putc(out, VERSION);
@@ -47,8 +75,12 @@ void origin_pack(struct buf *out, const struct origin *o)
 
 int origin_unpack(const uint8_t *data, size_t size, struct origin *ret_o)
 {
-	if (size != 1 + sizeof(*ret_o) || data[0] != VERSION)
+	struct origin o = {.state = 0};
+	size_t known = size != 0 && data[0] == VERSION_1 ? SIZE_1 : sizeof(o);
+
+	if (size != 1 + known || data[0] > VERSION)
 		return ERR_MALFORMED;
-	memcpy(ret_o, data + 1, sizeof(*ret_o));
+	memcpy(&o, data + 1, known);
+	*ret_o = o;
 	return ERR_OK;
 }

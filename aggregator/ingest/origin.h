@@ -24,11 +24,24 @@ struct origin {
 	uint64_t read, to_read;
 	uint64_t records, unknown, malformed, log_failed, spool_batches, dropped;
 	int64_t reader_lag;
+
+	/* The pass last begun: the agent's number of it, its time by the agent's clock, and what
+	 * has to be added to that clock. */
+	uint64_t pass;
+	int64_t pass_at_ms;
+	int64_t shift_ms;
 };
 
 /* Take over what a batch says about its agent. Longer texts are cut. */
 void origin_update(struct origin *o, const struct wire_batch *b, const char *software,
 		   int64_t now_ms);
+
+/* The time of a batch's pass, which is b->pass_at_ms as long as the agent's clock does not step
+ * back. When it has, the passes that follow are counted on from last_ms, the time of the cluster's
+ * last, so that nothing that is compared goes back in time: every time the agent tells is shifted,
+ * and the shift shrinks by a tenth of the time that goes by. A pass that was made before the last
+ * one, and comes late, keeps its time. */
+int64_t origin_pass_ms(struct origin *o, const struct wire_batch *b, int64_t last_ms);
 
 void origin_pack(struct buf *out, const struct origin *o);
 

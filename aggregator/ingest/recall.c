@@ -11,10 +11,10 @@
 
 struct walk {
 	struct store_txn txn;
-	const struct recall_group *g;
-	const struct recall_filter *filter;
+	const struct story_group *g;
+	const struct story_filter *filter;
 	const struct rules_set *set;
-	void (*emit)(void *arg, const struct story_partition *p);
+	story_on_partition *emit;
 	void *arg;
 	struct cluster_track cluster;
 	struct group_track group;
@@ -34,7 +34,7 @@ static const char *topic_text(struct walk *w, uint32_t id)
 
 static bool wanted(struct walk *w, const struct store_commit_key *k)
 {
-	const struct recall_filter *f = w->filter;
+	const struct story_filter *f = w->filter;
 
 	if (f->topic == NULL)
 		return true;
@@ -91,7 +91,7 @@ static void take(struct walk *w, const struct store_commit_key *k, const struct 
 		&w->txn, (struct store_log_key){k->cluster, k->topic, k->partition}, &log);
 	const struct judge_input in = {
 		t,           has_log ? &log : NULL, w->has_group ? &w->group : NULL,
-		&w->cluster, &found.rules,          w->cluster.last_ms + w->filter->silent_ms};
+		&w->cluster, &found.rules,          w->cluster.last_ms + w->g->silent_ms};
 	judge(&in, &v);
 	if (bad != (t->status > STATUS_OK || v.status > STATUS_OK))
 		return;
@@ -118,7 +118,7 @@ static void walk_partitions(struct walk *w, bool bad)
 }
 
 /* Who is in the group; empty when that is not known. */
-static struct members read_members(struct store_txn *t, const struct recall_group *g)
+static struct members read_members(struct store_txn *t, const struct story_group *g)
 {
 	struct members m = {0};
 	const uint8_t *data = NULL;
@@ -138,9 +138,8 @@ static int end(struct store_txn *t)
 	return err;
 }
 
-int recall_partitions(struct store *st, const struct recall_group *g, const struct rules_set *rules,
-		      const struct recall_filter *f,
-		      void (*emit)(void *arg, const struct story_partition *p), void *arg)
+int recall_partitions(struct store *st, const struct story_group *g, const struct rules_set *rules,
+		      const struct story_filter *f, story_on_partition *emit, void *arg)
 {
 	struct walk w = {
 		.txn = store_begin(st, false),
@@ -207,8 +206,8 @@ static void free_places(struct story_place *places, size_t count)
 }
 
 static void emit_member(struct store_txn *t, const struct members_one *m,
-			const struct members_owned *owned, size_t count,
-			void (*emit)(void *arg, const struct story_member *m), void *arg)
+			const struct members_owned *owned, size_t count, story_on_member *emit,
+			void *arg)
 {
 	struct story_place *places = name_places(t, owned, count);
 	char *id = copy_name(&m->id);
@@ -222,8 +221,7 @@ static void emit_member(struct store_txn *t, const struct members_one *m,
 	free(host);
 }
 
-int recall_members(struct store *st, const struct recall_group *g,
-		   void (*emit)(void *arg, const struct story_member *m), void *arg)
+int recall_members(struct store *st, const struct story_group *g, story_on_member *emit, void *arg)
 {
 	struct store_txn t = store_begin(st, false);
 	struct members m = read_members(&t, g);
@@ -243,8 +241,8 @@ int recall_members(struct store *st, const struct recall_group *g,
 	return end(&t);
 }
 
-int recall_events(struct store *st, const struct recall_group *g, int64_t before_ms, size_t max,
-		  void (*emit)(void *arg, const struct past_event *e), void *arg)
+int recall_events(struct store *st, const struct story_group *g, int64_t before_ms, size_t max,
+		  past_on_event *emit, void *arg)
 {
 	struct store_txn t = store_begin(st, false);
 
@@ -333,8 +331,8 @@ static void add_bin(const struct bins *b, int64_t at_ms, const struct lag_sample
 	l->status = MAX(l->status, (enum status)s->status);
 }
 
-static void emit_steps(struct bins *b, const struct recall_span *span, int64_t step_ms,
-		       void (*emit)(void *arg, const struct story_lag *l), void *arg)
+static void emit_steps(struct bins *b, const struct story_span *span, int64_t step_ms,
+		       story_on_lag *emit, void *arg)
 {
 	for (int64_t at_ms = span->from_ms / step_ms * step_ms; at_ms <= span->to_ms;
 	     at_ms += step_ms) {
@@ -356,8 +354,8 @@ static void emit_steps(struct bins *b, const struct recall_span *span, int64_t s
 }
 
 /* When the group or partition was first seen; 0: it is not known. */
-static int64_t first_seen_ms(struct store_txn *t, const struct recall_group *g,
-			     const struct recall_span *span)
+static int64_t first_seen_ms(struct store_txn *t, const struct story_group *g,
+			     const struct story_span *span)
 {
 	struct past_standing standing;
 	struct commit_track commit;
@@ -374,8 +372,8 @@ static int64_t first_seen_ms(struct store_txn *t, const struct recall_group *g,
 		       : 0;
 }
 
-int recall_lag(struct store *st, const struct recall_group *g, const struct recall_span *span,
-	       void (*emit)(void *arg, const struct story_lag *l), void *arg, int64_t *ret_step)
+int recall_lag(struct store *st, const struct story_group *g, const struct story_span *span,
+	       story_on_lag *emit, void *arg, int64_t *ret_step)
 {
 	struct store_txn t = store_begin(st, false);
 	struct store_log_key k = {g->cluster_id, span->topic_id, span->partition};
@@ -392,14 +390,14 @@ int recall_lag(struct store *st, const struct recall_group *g, const struct reca
 	struct bins b = {
 		.txn = &t,
 		.at = {g->cluster_id, level, 0},
-		.id = {g->group_id, span->topic_id, span->partition},
+		.id = {g->group_id, span->topic_id, of_group ? 0 : span->partition},
 		.width_ms = lag_level(level).width_ms,
 		.of_group = of_group,
 		.history = &history,
 		.log = has_log ? &log : NULL,
 	};
 	int64_t steps = (span->step_ms + b.width_ms - 1) / b.width_ms;
-	struct recall_span seen = *span;
+	struct story_span seen = *span;
 	int64_t first_ms = first_seen_ms(&t, g, span);
 
 	b.hold_ms = 2 * (int64_t)cluster.interval_ms + b.width_ms;

@@ -18,6 +18,7 @@ struct session {
 	UT_hash_handle hh;
 	struct store_session stored;
 	int64_t seen_ms; /* monotonic */
+	uint64_t features;
 	char software[32];
 	char agent[];
 };
@@ -35,15 +36,21 @@ struct sessions *sessions_new(void)
 	return s;
 }
 
-void sessions_reset(struct sessions *s)
+static void forget(struct sessions *s, struct session *e)
+{
+	HASH_DELETE(hh, s->by_agent, e);
+	free(e);
+}
+
+void sessions_reload(struct sessions *s, struct store_txn *t)
 {
 	struct session *e = NULL;
 	struct session *next = NULL;
 
 	HASH_ITER(hh, s->by_agent, e, next)
 	{
-		HASH_DELETE(hh, s->by_agent, e);
-		free(e);
+		if (!store_get_session(t, e->agent, &e->stored))
+			forget(s, e);
 	}
 }
 
@@ -51,7 +58,12 @@ void sessions_free(struct sessions **s)
 {
 	if (*s == NULL)
 		return;
-	sessions_reset(*s);
+	struct session *e = NULL;
+	struct session *next = NULL;
+	HASH_ITER(hh, (*s)->by_agent, e, next)
+	{
+		forget(*s, e);
+	}
 	free(*s);
 	*s = NULL;
 }
@@ -76,14 +88,38 @@ static struct session *add(struct sessions *s, const char *agent)
 	return e;
 }
 
-/* Where the stream stands for an agent that begins with this epoch and instance. */
-static void take_over(struct session *e, const struct wire_hello *h)
+/* Where the stream stands in an epoch that the agent has left before: 0 when it is a new one. */
+static uint64_t leave_epoch(struct store_session *s, uint64_t epoch)
 {
-	if (e->stored.epoch != h->epoch)
-		e->stored = (struct store_session){.epoch = h->epoch, .session = e->stored.session};
-	if (e->stored.instance != h->instance)
-		e->stored.session++;
-	e->stored.instance = h->instance;
+	struct store_epoch left = {s->epoch, s->applied_seq};
+	uint64_t applied_seq = 0;
+
+	for (size_t i = 0; i < STORE_EPOCHS && left.epoch != 0; i++) {
+		struct store_epoch one = s->earlier[i];
+
+		s->earlier[i] = left;
+		left = one;
+		if (one.epoch == epoch) {
+			applied_seq = one.applied_seq;
+			break; /* its place is free now */
+		}
+	}
+	return applied_seq;
+}
+
+/* Where the stream stands for an agent that begins with this epoch and instance. */
+static void take_over(struct store_session *s, const struct wire_hello *h)
+{
+	if (s->epoch != h->epoch) {
+		s->applied_seq = leave_epoch(s, h->epoch);
+		s->batches = s->applied_seq;
+		s->lost = 0;
+		s->epoch = h->epoch;
+	}
+	if (s->instance != h->instance)
+		s->session++;
+	s->instance = h->instance;
+	s->seen_ms = clock_wall_ms();
 }
 
 void sessions_hello(struct sessions *s, struct store_txn *t, const struct wire_hello *h,
@@ -112,8 +148,9 @@ void sessions_hello(struct sessions *s, struct store_txn *t, const struct wire_h
 		e = add(s, h->agent);
 		(void)store_get_session(t, h->agent, &e->stored);
 	}
-	take_over(e, h);
+	take_over(&e->stored, h);
 	e->seen_ms = now_ms;
+	e->features = ret_w->features;
 	snprintf(e->software, sizeof(e->software), "%s", h->software);
 	store_put_session(t, h->agent, &e->stored);
 	ret_w->code = WIRE_OK;
@@ -148,7 +185,16 @@ void session_applied(struct sessions *s, struct store_txn *t, const struct wire_
 	struct session *e = find(s, b->agent);
 
 	e->stored.applied_seq = b->seq;
+	e->stored.batches++;
+	e->stored.seen_ms = clock_wall_ms();
 	store_put_session(t, b->agent, &e->stored);
+}
+
+uint64_t session_number(const struct sessions *s, const char *agent)
+{
+	const struct session *e = find(s, agent);
+
+	return e == NULL ? 0 : e->stored.session;
 }
 
 uint64_t session_applied_seq(const struct sessions *s, const char *agent)
@@ -156,6 +202,13 @@ uint64_t session_applied_seq(const struct sessions *s, const char *agent)
 	const struct session *e = find(s, agent);
 
 	return e == NULL ? 0 : e->stored.applied_seq;
+}
+
+uint64_t session_features(const struct sessions *s, const char *agent)
+{
+	const struct session *e = find(s, agent);
+
+	return e == NULL ? 0 : e->features;
 }
 
 const char *session_software(const struct sessions *s, const char *agent)

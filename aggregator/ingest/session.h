@@ -17,8 +17,9 @@ struct sessions;
 struct sessions *sessions_new(void);
 void sessions_free(struct sessions **s);
 
-/* Forget what is in memory, after an aborted transaction: agents are asked to say hello again. */
-void sessions_reset(struct sessions *s);
+/* Take what the store says, after an aborted transaction. An agent that is not in it, or cannot be
+ * read, is asked to say hello again. */
+void sessions_reload(struct sessions *s, struct store_txn *t);
 
 /* Answer a hello; now_ms is the monotonic clock. Strings of *ret_w are static. The session is
  * written to the store when it changes. */
@@ -41,8 +42,14 @@ enum session_turn session_turn(struct sessions *s, const struct wire_batch *b, i
 /* Note, in the same transaction, that the batch has been applied, or will never be (rejected). */
 void session_applied(struct sessions *s, struct store_txn *t, const struct wire_batch *b);
 
+/* The number of the agent's session, which its batches are bound to; 0 if it is not known. */
+uint64_t session_number(const struct sessions *s, const char *agent);
+
 /* The highest seq applied of this agent; 0 if it is not known. */
 uint64_t session_applied_seq(const struct sessions *s, const char *agent);
+
+/* Features that the agent has and we know, bits WIRE_FEATURE_*; 0 if it is not known. */
+uint64_t session_features(const struct sessions *s, const char *agent);
 
 /* What the agent calls its software; "" if unknown. Borrowed until its next hello. */
 const char *session_software(const struct sessions *s, const char *agent);

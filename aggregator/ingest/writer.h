@@ -6,6 +6,7 @@
  * in one transaction, acknowledges them when that is on disk, and judges each complete pass.
  */
 
+#include "aggregator/ingest/guard.h"
 #include "aggregator/ingest/link.h"
 #include "aggregator/judge/rules.h"
 #include "aggregator/judge/view.h"
@@ -17,7 +18,9 @@ struct writer_options {
 	struct store *store;
 	struct board *board;
 	struct ingest_link *link;
-	struct rules_set *rules; /* to begin with; the writer takes a reference of its own */
+	struct guard *guard;
+	struct rules_set *rules;   /* to begin with; the writer takes a reference of its own */
+	int64_t expire_cluster_ms; /* a cluster that nobody has reported for so long is forgotten */
 };
 
 /* Load what the store knows, hang up a view of each cluster, and start the thread. Everything in
@@ -37,9 +40,11 @@ struct writer_stats {
 	uint64_t batches, duplicates, rejected, lost; /* since start */
 	uint64_t rows;
 	uint64_t transactions;
-	uint64_t passes;       /* judged */
-	int64_t last_judge_us; /* time the last evaluation took */
-	bool degraded;         /* the store takes no writes at present */
+	uint64_t passes;                  /* judged */
+	int64_t last_judge_us;            /* time the last evaluation took */
+	bool degraded;                    /* the store takes no writes at present, or not all */
+	struct guard_stats guard;
+	uint64_t store_used, store_limit; /* bytes, see store_usage() */
 };
 
 /* Any thread. */

@@ -7,8 +7,7 @@
 
 #include "aggregator/judge/pace.h"
 
-/* 12904 -> "12,904" */
-static void put_count(struct buf *out, int64_t n)
+void explain_count(struct buf *out, int64_t n)
 {
 	char digits[24];
 	size_t len =
@@ -21,8 +20,7 @@ static void put_count(struct buf *out, int64_t n)
 	}
 }
 
-/* 250000 -> "4 min 10 s": the two greatest units. */
-static void put_time(struct buf *out, int64_t ms)
+void explain_time(struct buf *out, int64_t ms)
 {
 	static const struct {
 		int64_t seconds;
@@ -120,17 +118,17 @@ static void put_count_of(char what, const struct judge_input *in, const struct v
 	const struct log_track *l = in->log;
 
 	if (what == 'c')
-		put_count(out, t->offset);
+		explain_count(out, t->offset);
 	else if (what == 'e')
-		put_count(out, l == NULL ? 0 : l->end);
+		explain_count(out, l == NULL ? 0 : l->end);
 	else if (what == 's')
-		put_count(out, l == NULL ? 0 : l->start);
+		explain_count(out, l == NULL ? 0 : l->start);
 	else if (what == 'l')
-		put_count(out, v->lag);
+		explain_count(out, v->lag);
 	else if (what == 'w')
-		put_count(out, v->lost);
+		explain_count(out, v->lost);
 	else
-		put_count(out, what == 'f' ? t->rewind_from : t->rewind_to);
+		explain_count(out, what == 'f' ? t->rewind_from : t->rewind_to);
 }
 
 /* Since when nothing is known: of the cluster, or of this log alone. */
@@ -148,17 +146,17 @@ static void put_time_of(char what, const struct judge_input *in, const struct ve
 {
 	if (what == 'a') {
 		buf_puts(out, v->time_lag_at_least ? "at least " : "");
-		put_time(out, v->time_lag_ms);
+		explain_time(out, v->time_lag_ms);
 	} else if (what == 't') {
-		put_time(out, v->elapsed_ms);
+		explain_time(out, v->elapsed_ms);
 	} else if (what == 'm') {
-		put_time(out, v->limit_ms);
+		explain_time(out, v->limit_ms);
 	} else if (what == 'p') {
-		put_time(out, pace_usual_ms(&in->commit->commits));
+		explain_time(out, pace_usual_ms(&in->commit->commits));
 	} else if (what == 'i') {
-		put_time(out, v->eta_ms);
+		explain_time(out, v->eta_ms);
 	} else {
-		put_time(out, unseen_ms(in));
+		explain_time(out, unseen_ms(in));
 	}
 }
 
@@ -188,7 +186,7 @@ static void put_ignored(const struct judge_input *in, struct buf *out)
 		return;
 	}
 	buf_puts(out, ": in maintenance for another ");
-	put_time(out, r->maintenance_until_ms - in->now_ms);
+	explain_time(out, r->maintenance_until_ms - in->now_ms);
 	if (r->maintenance_why != NULL && *r->maintenance_why != '\0')
 		buf_printf(out, ", because \"%s\"", r->maintenance_why);
 }
@@ -207,6 +205,6 @@ void explain(const struct judge_input *in, const struct verdict *v, struct buf *
 		put_text(TEXTS[reason].clears, in, v, out);
 	}
 	buf_puts(out, " (window ");
-	put_time(out, in->rules->window_ms);
+	explain_time(out, in->rules->window_ms);
 	buf_printf(out, ", %d%% seen)", (int)(v->complete * 100));
 }

@@ -191,12 +191,11 @@ static int64_t waiting(const struct facts *f)
 
 static bool nothing_waits(const struct facts *f, struct verdict *v)
 {
-	const struct log_track *l = f->log;
-
+	if (has_flag(f, TRACK_UNREADABLE))
+		return decide_timed(v, STATUS_OK, REASON_OPEN_TRANSACTION,
+				    since(f, f->t->oldest_ms), 0);
 	if (!f->waits || waiting(f) <= f->rules->allowed_lag)
 		return decide(v, STATUS_OK, REASON_CAUGHT_UP);
-	if (l->stable >= 0 && l->stable < l->end && f->t->offset >= l->stable)
-		return decide_timed(v, STATUS_OK, REASON_OPEN_TRANSACTION, f->waited_ms, 0);
 	return false;
 }
 
@@ -292,8 +291,8 @@ static bool falling_behind(const struct facts *f, struct verdict *v, const struc
 
 	/* To raise it lag has to stand at its highest now; to keep it up it is enough not to fall.
 	 */
-	bool grows = tr->growing && !tr->falling && (tr->rising || f->t->status == STATUS_WARN);
-	if (grows && is_due(f, behind_ms, f->rules->warn_after_ms))
+	bool grows = f->t->status == STATUS_WARN ? tr->lasting : tr->growing && tr->rising;
+	if (grows && !tr->falling && is_due(f, behind_ms, f->rules->warn_after_ms))
 		return decide_timed(v, STATUS_WARN, REASON_FALLING_BEHIND, behind_ms,
 				    f->rules->warn_after_ms);
 	if (max_ms > 0 && f->waited_ms > max_ms && !is_back_within_bound(f, tr))
@@ -356,6 +355,8 @@ static int64_t lag_of(const struct facts *f)
 
 	if (l == NULL || l->end == TRACK_UNKNOWN)
 		return TRACK_UNKNOWN;
+	if (track_read_empty(f->t, l))
+		return 0;
 	if (f->t->offset >= 0)
 		return MAX(l->end - MAX(f->t->offset, l->start), (int64_t)0);
 	return TRACK_UNKNOWN;
@@ -396,8 +397,9 @@ void judge(const struct judge_input *in, struct verdict *ret_v)
 
 	v.lag = lag_of(&f);
 	v.lost = f.t->lost_at_ms != 0 ? f.t->lost : 0;
-	v.time_lag_ms = f.waits ? MAX(f.now_ms - f.t->oldest_ms, (int64_t)0) : 0;
-	if (v.lag == TRACK_UNKNOWN && !f.waits)
+	if (has_flag(&f, TRACK_WAITED | TRACK_UNREADABLE))
+		v.time_lag_ms = MAX(f.now_ms - f.t->oldest_ms, (int64_t)0);
+	else if (v.lag == TRACK_UNKNOWN)
 		v.time_lag_ms = TRACK_UNKNOWN;
 	v.time_lag_at_least = has_flag(&f, TRACK_AT_LEAST);
 	if (is_ignored(in)) {
@@ -416,15 +418,17 @@ void judge(const struct judge_input *in, struct verdict *ret_v)
 
 /* --- the probe --- */
 
-/* Small lag that stands still where nothing comes any more, or a partition about to be called. */
+/* Lag that stands still where nothing comes any more, or a partition about to be called. */
 bool judge_wants_probe(const struct judge_input *in, const struct verdict *v)
 {
 	const struct commit_track *t = in->commit;
 	const struct log_track *l = in->log;
 
-	if (l == NULL || t->offset < 0 || (t->flags & TRACK_WAITED) == 0)
+	if (v->hold || !v->counted || v->reason == REASON_OPEN_TRANSACTION || l == NULL)
 		return false;
-	if (t->probe != TRACK_PROBE_NONE && t->probe_end == l->end)
+	if (t->offset < 0 || l->end <= MAX(t->offset, l->start) || track_read_empty(t, l))
+		return false;
+	if (t->probe == TRACK_PROBE_RECORD && (t->flags & TRACK_AT_LEAST) == 0)
 		return false;
 	int64_t still_ms = STILL_INTERVALS * (int64_t)in->cluster->interval_ms;
 	bool stands = in->now_ms - MAX(l->end_moved_ms, t->offsets.at_ms) >= still_ms;

@@ -62,6 +62,10 @@ void judge(const struct judge_input *in, struct verdict *ret_v);
 /* One sentence in plain words with the numbers, and what would clear it. */
 void explain(const struct judge_input *in, const struct verdict *v, struct buf *out);
 
+/* As explain() writes them: 12904 as "12,904", 250000 as "4 min 10 s", the two greatest units. */
+void explain_count(struct buf *out, int64_t n);
+void explain_time(struct buf *out, int64_t ms);
+
 /* True: reading one record at the committed offset could change this verdict. */
 bool judge_wants_probe(const struct judge_input *in, const struct verdict *v);
 

@@ -20,7 +20,7 @@
 
 #define LAG_LEVELS 7
 #define LAG_GROUP_LEVELS 4 /* levels below this are of groups */
-#define LAG_BLOCK_MAX 1984 /* two fit a page of the store */
+#define LAG_BLOCK_MAX 984  /* four fit a page of the store, which then fills its pages best */
 #define LAG_UNKNOWN 0xffff /* a code */
 
 struct lag_level {

@@ -17,7 +17,8 @@
 
 struct pattern {
 	unsigned weight;
-	bool plain; /* nothing in it means more than itself: compare, do not match */
+	unsigned head; /* bytes before the first that means more than itself */
+	char *text;    /* owned; where the weight is EXACT the name itself, without backslashes */
 };
 
 /* An entry, ready to be matched. */
@@ -34,6 +35,7 @@ struct rules_set {
 	struct rules_entry *entries; /* in the order of the file */
 	struct ranked *ranked;       /* of them, the most specific first */
 	size_t count;
+	size_t exact_count; /* of ranked: those for one group each, sorted by its name */
 	int64_t max_window_ms;
 };
 
@@ -69,6 +71,24 @@ const char *rules_key_str(enum rules_key k)
 	return KEYS[k];
 }
 
+static void *must_alloc(size_t count, size_t size)
+{
+	void *p = calloc(MAX(count, (size_t)1), size);
+
+	if (p == NULL)
+		abort();
+	return p;
+}
+
+static char *copy(const char *s)
+{
+	char *p = strdup(s);
+
+	if (p == NULL)
+		abort();
+	return p;
+}
+
 /* --- how specific --- */
 
 /* The ']' of the class whose '[' is at at, as glob.c finds it; NULL: the '[' is only a character.
@@ -87,11 +107,15 @@ static const char *class_end(const char *at)
 
 static struct pattern pattern_of(const char *text)
 {
-	struct pattern p = {.weight = 1, .plain = strpbrk(text, "*?[\\") == NULL};
+	struct pattern p = {.weight = 1, .text = copy(text)};
+	char *name = p.text;
 	bool wild = false;
 
-	if (strcmp(text, "*") == 0)
-		return (struct pattern){.weight = ANY};
+	p.head = (unsigned)strcspn(text, "*?[\\");
+	if (strcmp(text, "*") == 0) {
+		p.weight = ANY;
+		return p;
+	}
 	for (const char *at = text; *at != '\0'; at++) {
 		const char *end = *at == '[' ? class_end(at) : NULL;
 
@@ -101,49 +125,40 @@ static struct pattern pattern_of(const char *text)
 			continue;
 		}
 		at += *at == '\\' && at[1] != '\0';
+		*name++ = *at;
 		if (((unsigned char)*at & 0xC0) != 0x80) /* not within a character */
 			p.weight++;
 	}
-	if (!wild)
-		p.weight = EXACT;
+	if (wild) {
+		memcpy(p.text, text, strlen(text));
+		return p;
+	}
+	*name = '\0';
+	p.weight = EXACT;
 	return p;
 }
 
-/* The most specific first, of equal ones the later. */
+static int by_weight(const struct pattern *x, const struct pattern *y)
+{
+	return (x->weight < y->weight) - (x->weight > y->weight);
+}
+
+/* The most specific first, of equal ones the later. Rules for one group each never meet, so among
+ * them it is the name that comes first: they can then be found by it. */
 static int by_rank(const void *a, const void *b)
 {
 	const struct ranked *x = a;
 	const struct ranked *y = b;
+	int order = by_weight(&x->patterns[RULES_GROUP], &y->patterns[RULES_GROUP]);
 
-	for (size_t i = 0; i < RULES_FIELDS; i++) {
-		unsigned left = x->patterns[i].weight;
-		unsigned right = y->patterns[i].weight;
-
-		if (left != right)
-			return left > right ? -1 : 1;
-	}
-	return (x->entry < y->entry) - (x->entry > y->entry);
+	if (order == 0 && x->patterns[RULES_GROUP].weight == EXACT)
+		order = strcmp(x->patterns[RULES_GROUP].text, y->patterns[RULES_GROUP].text);
+	for (size_t i = 0; i < RULES_FIELDS && order == 0; i++)
+		order = by_weight(&x->patterns[i], &y->patterns[i]);
+	return order != 0 ? order : (x->entry < y->entry) - (x->entry > y->entry);
 }
 
 /* --- the set --- */
-
-static void *must_alloc(size_t count, size_t size)
-{
-	void *p = calloc(MAX(count, (size_t)1), size);
-
-	if (p == NULL)
-		abort();
-	return p;
-}
-
-static char *copy(const char *s)
-{
-	char *p = strdup(s);
-
-	if (p == NULL)
-		abort();
-	return p;
-}
 
 static struct rules_entry copy_entry(const struct rules_entry *from)
 {
@@ -204,6 +219,9 @@ struct rules_set *rules_new(const char *file, uint64_t hash, const struct rules_
 			s->max_window_ms = MAX(s->max_window_ms, entries[i].values.window_ms);
 	}
 	qsort(s->ranked, count, sizeof(*s->ranked), by_rank);
+	while (s->exact_count < count &&
+	       s->ranked[s->exact_count].patterns[RULES_GROUP].weight == EXACT)
+		s->exact_count++;
 	return s;
 }
 
@@ -220,8 +238,11 @@ void rules_unref(struct rules_set **s)
 	*s = NULL;
 	if (gone == NULL || atomic_fetch_sub(&gone->refs, 1) > 1)
 		return;
-	for (size_t i = 0; i < gone->count; i++)
+	for (size_t i = 0; i < gone->count; i++) {
 		free_entry(&gone->entries[i]);
+		for (size_t k = 0; k < RULES_FIELDS; k++)
+			free(gone->ranked[i].patterns[k].text);
+	}
 	free(gone->entries);
 	free(gone->ranked);
 	free(gone->file);
@@ -274,15 +295,16 @@ static void name_place(const struct rules_place *p, struct names *n)
 
 static bool field_ok(const struct ranked *r, const struct names *n, enum rules_field f)
 {
-	const char *pattern = r->entry->patterns[f];
+	const struct pattern *p = &r->patterns[f];
+	const char *name = n->names[f];
 
-	if (r->patterns[f].weight == ANY)
+	if (p->weight == ANY)
 		return true;
-	if (n->names[f] == NULL)
+	if (name == NULL)
 		return false;
-	if (r->patterns[f].plain)
-		return strcmp(pattern, n->names[f]) == 0;
-	return glob_match(pattern, n->names[f]);
+	if (p->weight == EXACT)
+		return strcmp(p->text, name) == 0;
+	return strncmp(p->text, name, p->head) == 0 && glob_match(p->text, name);
 }
 
 /* Whether all fields but the partition match. */
@@ -290,6 +312,43 @@ static bool topic_ok(const struct ranked *r, const struct names *n)
 {
 	return field_ok(r, n, RULES_GROUP) && field_ok(r, n, RULES_TOPIC) &&
 	       field_ok(r, n, RULES_CLUSTER) && field_ok(r, n, RULES_ENVIRONMENT);
+}
+
+/* The first rule for this group alone; exact_count if there is none. */
+static size_t first_exact(const struct rules_set *s, const char *group)
+{
+	size_t low = 0;
+	size_t high = s->exact_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(s->ranked[middle].patterns[RULES_GROUP].text, group) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The next rule from *at on whose fields match, all but the partition; NULL: no more. Those for the
+ * group alone come first, and behind the last of them those with patterns. */
+static const struct ranked *next_match(const struct rules_set *s, const struct names *n, size_t *at)
+{
+	const char *group = n->names[RULES_GROUP];
+
+	while (*at < s->count) {
+		const struct ranked *r = &s->ranked[*at];
+
+		if (*at < s->exact_count && strcmp(r->patterns[RULES_GROUP].text, group) != 0) {
+			*at = s->exact_count;
+			continue;
+		}
+		++*at;
+		if (topic_ok(r, n))
+			return r;
+	}
+	return NULL;
 }
 
 static void take(struct rules *to, const struct rules *from, enum rules_key k)
@@ -340,11 +399,8 @@ void rules_resolve(const struct rules_set *s, const struct rules_place *p,
 	struct names n;
 
 	name_place(p, &n);
-	for (size_t i = 0; i < s->count; i++) {
-		const struct ranked *r = &s->ranked[i];
-
-		if (!topic_ok(r, &n))
-			continue;
+	size_t at = first_exact(s, p->group);
+	for (const struct ranked *r; (r = next_match(s, &n, &at)) != NULL;) {
 		f.by_partition |= r->patterns[RULES_PARTITION].weight != ANY;
 		if (!field_ok(r, &n, RULES_PARTITION))
 			continue;
@@ -382,11 +438,11 @@ size_t rules_labels(const struct rules_set *s, const struct rules_place *p,
 	struct names n;
 
 	name_place(p, &n);
-	for (size_t i = 0; i < s->count; i++) {
-		const struct rules_entry *e = s->ranked[i].entry;
+	size_t at = first_exact(s, p->group);
+	for (const struct ranked *r; (r = next_match(s, &n, &at)) != NULL;) {
+		const struct rules_entry *e = r->entry;
 
-		if (e->label_count == 0 || !topic_ok(&s->ranked[i], &n) ||
-		    !field_ok(&s->ranked[i], &n, RULES_PARTITION))
+		if (e->label_count == 0 || !field_ok(r, &n, RULES_PARTITION))
 			continue;
 		labels = realloc(labels, (count + e->label_count) * sizeof(*labels));
 		if (labels == NULL)

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLOTS_FIRST 1024
-#define SLOTS_MAX ((size_t)1 << 22) /* places are forgotten when half of it is taken */
+#define ENTRIES_FIRST ((size_t)1024)
+#define ENTRIES_MAX ((size_t)1 << 21) /* then all is forgotten and begins anew */
 #define BUCKETS 256
 
 struct key {
@@ -14,9 +14,9 @@ struct key {
 	uint32_t partition; /* plus 1; 0: the topic as a whole */
 };
 
-struct slot {
+struct entry {
 	struct key key;
-	const struct rules_found *found; /* NULL: free */
+	const struct rules_found *found;
 };
 
 /* One answer, shared by all places that have the same. */
@@ -27,20 +27,73 @@ struct answer {
 
 struct rules_memo {
 	struct rules_set *set;
-	struct slot *slots; /* open addressing, a power of two */
-	size_t slot_count, used;
 	struct answer *answers[BUCKETS];
-	struct slot last; /* the walk over a store asks for partition after partition of a topic */
+
+	/* The store is walked in the same order in every pass, so what is asked next is nearly
+	 * always the entry after the one asked before; the slots find all others. */
+	struct entry *entries; /* in the order of their coming */
+	size_t count, cap;
+	size_t next;     /* index of the entry expected */
+	uint32_t *slots; /* open addressing, twice cap; an entry's index plus 1; 0: free */
+
+	struct entry last; /* of a topic as a whole */
 };
 
-static struct slot *new_slots(size_t count)
-{
-	struct slot *slots = calloc(count, sizeof(*slots));
+/* --- places --- */
 
-	if (slots == NULL)
-		abort();
-	return slots;
+static bool same(const struct key *a, const struct key *b)
+{
+	return memcmp(a, b, sizeof(*a)) == 0;
 }
+
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+	h = (h ^ v) * UINT64_C(0x9E3779B97F4A7C15);
+	return h ^ h >> 32;
+}
+
+/* The slot of the key, or the free one where it belongs: there always is one. */
+static uint32_t *find_slot(const struct rules_memo *m, const struct key *k)
+{
+	size_t mask = 2 * m->cap - 1;
+	uint64_t h = mix(mix(0, (uint64_t)k->cluster << 32 | k->group),
+			 (uint64_t)k->topic << 32 | k->partition);
+	size_t i = h & mask;
+
+	while (m->slots[i] != 0 && !same(&m->entries[m->slots[i] - 1].key, k))
+		i = (i + 1) & mask;
+	return &m->slots[i];
+}
+
+/* Have room for cap entries, a power of two. */
+static void make_room(struct rules_memo *m, size_t cap)
+{
+	m->entries = realloc(m->entries, cap * sizeof(*m->entries));
+	free(m->slots);
+	m->slots = calloc(2 * cap, sizeof(*m->slots));
+	if (m->entries == NULL || m->slots == NULL)
+		abort();
+	m->cap = cap;
+	for (size_t i = 0; i < m->count; i++)
+		*find_slot(m, &m->entries[i].key) = (uint32_t)i + 1;
+}
+
+/* The entry of a key that has none yet. */
+static const struct entry *add(struct rules_memo *m, const struct key *k,
+			       const struct rules_found *found)
+{
+	if (m->count == ENTRIES_MAX) {
+		m->count = 0;
+		make_room(m, ENTRIES_FIRST);
+	} else if (m->count == m->cap) {
+		make_room(m, 2 * m->cap);
+	}
+	*find_slot(m, k) = (uint32_t)m->count + 1;
+	m->entries[m->count] = (struct entry){*k, found};
+	return &m->entries[m->count++];
+}
+
+/* --- a memo --- */
 
 struct rules_memo *rules_memo_new(struct rules_set *s)
 {
@@ -49,8 +102,7 @@ struct rules_memo *rules_memo_new(struct rules_set *s)
 	if (m == NULL)
 		abort();
 	m->set = rules_ref(s);
-	m->slot_count = SLOTS_FIRST;
-	m->slots = new_slots(m->slot_count);
+	make_room(m, ENTRIES_FIRST);
 	return m;
 }
 
@@ -69,6 +121,7 @@ void rules_memo_free(struct rules_memo **m)
 			free(a);
 		}
 	}
+	free(gone->entries);
 	free(gone->slots);
 	rules_unref(&gone->set);
 	free(gone);
@@ -77,49 +130,6 @@ void rules_memo_free(struct rules_memo **m)
 const struct rules_set *rules_memo_set(const struct rules_memo *m)
 {
 	return m->set;
-}
-
-/* --- places --- */
-
-static bool same(const struct key *a, const struct key *b)
-{
-	return memcmp(a, b, sizeof(*a)) == 0;
-}
-
-static uint64_t mix(uint64_t h, uint64_t v)
-{
-	h = (h ^ v) * UINT64_C(0x9E3779B97F4A7C15);
-	return h ^ h >> 32;
-}
-
-/* The slot that has the key, or the free one where it belongs: there always is one. */
-static struct slot *find(const struct slot *slots, size_t count, const struct key *k)
-{
-	uint64_t h =
-		mix((uint64_t)k->cluster << 32 | k->group, (uint64_t)k->topic << 32 | k->partition);
-	size_t i = h & (count - 1);
-
-	while (slots[i].found != NULL && !same(&slots[i].key, k))
-		i = (i + 1) & (count - 1);
-	return (struct slot *)(uintptr_t)&slots[i];
-}
-
-/* Room for one more; at the most there may be, by forgetting all. */
-static void make_room(struct rules_memo *m)
-{
-	if (m->used < m->slot_count / 2)
-		return;
-	bool full = m->slot_count == SLOTS_MAX;
-	size_t count = full ? SLOTS_FIRST : m->slot_count * 2;
-	struct slot *slots = new_slots(count);
-
-	m->used = full ? 0 : m->used;
-	for (size_t i = 0; i < m->slot_count && !full; i++)
-		if (m->slots[i].found != NULL)
-			*find(slots, count, &m->slots[i].key) = m->slots[i];
-	free(m->slots);
-	m->slots = slots;
-	m->slot_count = count;
 }
 
 /* --- answers --- */
@@ -147,17 +157,18 @@ static const struct rules_found *intern(struct rules_memo *m, const struct rules
 static const struct rules_found *look_up(struct rules_memo *m, const struct key *k,
 					 const struct rules_place *names)
 {
-	struct slot *slot = find(m->slots, m->slot_count, k);
+	const struct entry *e = &m->entries[m->next];
 
-	if (slot->found != NULL)
-		return slot->found;
-	struct rules_found f;
-	rules_resolve(m->set, names, &f);
-	make_room(m);
-	slot = find(m->slots, m->slot_count, k);
-	*slot = (struct slot){*k, intern(m, &f)};
-	m->used++;
-	return slot->found;
+	if (m->next >= m->count || !same(&e->key, k)) {
+		uint32_t at = *find_slot(m, k);
+		struct rules_found f;
+
+		if (at == 0)
+			rules_resolve(m->set, names, &f);
+		e = at != 0 ? &m->entries[at - 1] : add(m, k, intern(m, &f));
+	}
+	m->next = (size_t)(e - m->entries) + 1;
+	return e->found;
 }
 
 const struct rules *rules_memo_get(struct rules_memo *m, const struct rules_memo_place *p)
@@ -169,7 +180,7 @@ const struct rules *rules_memo_get(struct rules_memo *m, const struct rules_memo
 		struct rules_place topic = p->names;
 
 		topic.partition = -1;
-		m->last = (struct slot){k, look_up(m, &k, &topic)};
+		m->last = (struct entry){k, look_up(m, &k, &topic)};
 	}
 	if (!m->last.found->by_partition || p->names.partition < 0)
 		return &m->last.found->rules;

@@ -1,24 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/judge/story.h"
 
-static int64_t value_at(const struct window *w, int64_t at_ms)
+/* Points that are close stand for all that was between them: a line. Between others the value
+ * stood still. */
+static int64_t between(struct window_point before, struct window_point after, int64_t at_ms,
+		       int64_t gap_ms)
 {
-	int64_t value = TRACK_UNKNOWN;
+	double part = (double)(at_ms - before.at_ms) / (double)(after.at_ms - before.at_ms);
 
-	if (w == NULL || !window_value_at(w, at_ms, &value))
+	if (after.at_ms - before.at_ms > gap_ms)
+		return before.value;
+	return before.value + (int64_t)(part * (double)(after.value - before.value));
+}
+
+static int64_t value_at(const struct window *w, int64_t at_ms, int64_t gap_ms)
+{
+	struct window_cursor c = window_newest(w);
+	struct window_point after = c.point;
+
+	if (!c.valid)
 		return TRACK_UNKNOWN;
-	return value;
+	if (at_ms >= after.at_ms)
+		return after.value;
+	while (window_older(&c)) {
+		if (c.point.at_ms <= at_ms)
+			return between(c.point, after, at_ms, gap_ms);
+		after = c.point;
+	}
+	return TRACK_UNKNOWN;
 }
 
 static struct story_point point_at(const struct judge_input *in, int64_t at_ms)
 {
+	int64_t gap_ms = track_gap_ms(in->cluster);
 	struct story_point p = {
 		.at_ms = at_ms,
-		.committed = value_at(&in->commit->offsets, at_ms),
-		.end = value_at(in->log == NULL ? NULL : &in->log->ends, at_ms),
+		.committed = value_at(&in->commit->offsets, at_ms, gap_ms),
+		.end = TRACK_UNKNOWN,
 		.lag = TRACK_UNKNOWN,
 	};
 
+	if (in->log != NULL)
+		p.end = value_at(&in->log->ends, at_ms, gap_ms);
 	if (p.committed >= 0 && p.end >= 0)
 		p.lag = MAX(p.end - p.committed, (int64_t)0);
 	return p;

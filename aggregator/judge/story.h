@@ -10,6 +10,29 @@
 #include "aggregator/judge/judge.h"
 #include "aggregator/judge/rules.h"
 
+/* --- what is asked --- */
+
+struct story_group {
+	const char *environment, *cluster, *name;
+	uint32_t cluster_id, group_id; /* the store's numbers */
+	int64_t silent_ms;             /* for how long the agent has been blind; 0: it is not */
+};
+
+struct story_filter {
+	const char *topic; /* NULL: all */
+	int32_t partition; /* negative: all; only with a topic */
+	bool all;          /* false: only what is not OK */
+};
+
+struct story_span {
+	uint32_t topic_id; /* 0: the group as a whole, whatever the partition */
+	int32_t partition;
+	int64_t from_ms, to_ms;
+	int64_t step_ms; /* 0: as fine as is kept */
+};
+
+/* --- what is told --- */
+
 struct story_partition {
 	const char *topic;
 	int32_t partition;
@@ -31,6 +54,9 @@ struct story_member {
 	size_t assigned_count;
 };
 
+typedef void story_on_partition(void *arg, const struct story_partition *p);
+typedef void story_on_member(void *arg, const struct story_member *m);
+
 /* How far a group or a partition was behind in a stretch of time. Numbers that are not known are
  * TRACK_UNKNOWN. */
 struct story_lag {
@@ -46,6 +72,8 @@ struct story_lag {
 	int64_t end, committed;
 };
 
+typedef void story_on_lag(void *arg, const struct story_lag *l);
+
 /* --- the window --- */
 
 #define STORY_POINTS_MAX 160
@@ -55,8 +83,7 @@ struct story_point {
 	int64_t committed, end, lag; /* TRACK_UNKNOWN */
 };
 
-/* Every point of the window on which a verdict was made, the oldest first; committed offset and log
- * end are steps between them. Returns how many. */
+/* Every point of the window on which a verdict was made, the oldest first. Returns how many. */
 size_t story_points(const struct judge_input *in, struct story_point out[STORY_POINTS_MAX]);
 
 /* The gaps of the agent's sight inside the window, oldest first. Returns how many, TRACK_GAPS at

@@ -132,7 +132,7 @@ enum track_probe {
 	TRACK_PROBE_NONE,    /* not asked */
 	TRACK_PROBE_UNKNOWN, /* asked, no answer */
 	TRACK_PROBE_RECORD,  /* the first unread record was found */
-	TRACK_PROBE_NOTHING, /* no record between the committed offset and the end */
+	TRACK_PROBE_NOTHING, /* no record between the committed offset and probe_end */
 };
 
 /* One a group and topic partition. */
@@ -145,9 +145,10 @@ struct commit_track {
 	uint8_t reason;        /* published: enum reason */
 	uint8_t pending;       /* enum status that has been seen, but not yet long enough */
 	uint8_t pending_count; /* passes for which it has */
-	uint8_t probe;         /* enum track_probe, for this offset and probe_end */
+	uint8_t probe;         /* enum track_probe, for this offset */
 	uint8_t rewind_rises;  /* rises of the offset since the rewind, stops at 255 */
-	uint16_t reserved;
+	uint8_t after_err;     /* 1: before what is published stood STOP, STALL or REWIND */
+	uint8_t reserved;
 	uint32_t first_pass;  /* cluster_track.passes when first seen */
 	uint32_t generation;  /* log_track.generation that the offset belongs to */
 	uint32_t beyond_pass; /* pass since which the offset is beyond the end; 0: it is not */
@@ -169,12 +170,13 @@ struct commit_track {
 	int64_t unowned_since_ms; /* a stable group with members has given it to nobody since; or 0
 				   */
 	int64_t oldest_ms;        /* when the oldest unread message came; 0: nothing waits */
-	int64_t clear_end;        /* log end up to which nothing waited; TRACK_UNKNOWN */
+	int64_t clear_end;        /* log end up to which nothing waited; while a group without
+				     a commit is away the end when it left; TRACK_UNKNOWN */
 	int64_t rewind_from, rewind_to;
 	int64_t rewind_at_ms;  /* 0: none, or made good, or accepted */
 	int64_t lost;          /* messages deleted unread, last time */
 	int64_t lost_at_ms;    /* the pass that saw it; 0: never, or read on since */
-	int64_t probe_end;     /* log end for which the probe answered */
+	int64_t probe_end;     /* up to where the probe has read */
 	int64_t since_ms;      /* when the published status began */
 	int64_t pending_at_ms; /* pass of the last publishing */
 
@@ -193,6 +195,7 @@ _Static_assert(sizeof(struct commit_track) == 448, "stored: no padding");
 #define TRACK_MOVES_ONLY (1u << 4) /* the source does not show commits of an unmoved offset */
 #define TRACK_LOSS_SEEN (1u << 5)  /* an operator has acknowledged the loss */
 #define TRACK_ABANDONED (1u << 6)  /* the group has left the topic */
+#define TRACK_UNREADABLE (1u << 7) /* what is unread belongs to an open transaction */
 
 /* --- step 1 --- */
 
@@ -249,10 +252,19 @@ bool track_group_row(struct group_track *g, int64_t at_ms, const struct track_gr
 bool track_owner(struct commit_track *t, enum track_owner owner,
 		 enum track_subscription subscription);
 
+/* True: nothing was ever committed here and nobody has it any more, so that it can be forgotten. A
+ * group that lost its members without a first commit may come back for one. group is NULL for one
+ * that has no members ever. */
+bool track_is_over(const struct commit_track *t, const struct group_track *group);
+
 /* The answer of a probe that read from offset to end. record_ms: the record's timestamp, for
- * TRACK_PROBE_RECORD. Ignored when offset or end have moved on. */
+ * TRACK_PROBE_RECORD. Ignored when the offset has moved on; the log may have. track_pass() then has
+ * to join the pass once more. */
 bool track_probe_answer(struct commit_track *t, const struct log_track *l, int64_t offset,
 			int64_t end, enum track_probe answer, int64_t record_ms);
+
+/* Whether a probe has found that no record lies between the committed offset and the log end. */
+bool track_read_empty(const struct commit_track *t, const struct log_track *l);
 
 /* An operator knows of the loss. */
 bool track_acknowledge_loss(struct commit_track *t);

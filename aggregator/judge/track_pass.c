@@ -49,15 +49,28 @@ static void join_present(const struct pass *p)
 	struct commit_track *t = p->t;
 
 	t->unowned_since_ms = 0;
-	/* A group that comes back without a commit may begin at the end, as it may have before. */
-	if (t->owned_since_ms == 0 ||
-	    (p->group != NULL && p->group->members_lost_ms > t->owned_since_ms)) {
+	if (t->owned_since_ms == 0)
 		t->owned_since_ms = p->at_ms;
-		t->owned_end = TRACK_UNKNOWN;
-		t->oldest_ms = t->offset < 0 ? 0 : t->oldest_ms;
-	}
-	if (t->owned_end == TRACK_UNKNOWN && p->log != NULL)
+	if (p->log == NULL)
+		return;
+	if (t->owned_end == TRACK_UNKNOWN)
 		t->owned_end = p->log->end;
+	if (t->offset >= 0 || t->clear_end == TRACK_UNKNOWN)
+		return;
+	/* A group that comes back without a commit may begin at the end, so what came while it was
+	 * away does not count. */
+	t->owned_end += p->log->end - t->clear_end;
+	t->clear_end = TRACK_UNKNOWN;
+}
+
+/* All members are gone. Without a commit it is only what came until now that waits for one. */
+static void join_away(const struct pass *p)
+{
+	struct commit_track *t = p->t;
+
+	t->unowned_since_ms = 0;
+	if (t->offset < 0 && t->clear_end == TRACK_UNKNOWN && p->log != NULL)
+		t->clear_end = p->log->end;
 }
 
 static void join_unowned(const struct pass *p)
@@ -79,7 +92,21 @@ static void join_owner(const struct pass *p)
 		join_unowned(p);
 	else if (p->group == NULL || p->group->member_count == 0 ||
 		 p->t->owner == TRACK_OWNER_UNKNOWN)
-		p->t->unowned_since_ms = 0;
+		join_away(p);
+}
+
+bool track_is_over(const struct commit_track *t, const struct group_track *group)
+{
+	return t->offset < 0 && t->owner != TRACK_OWNER_PRESENT &&
+	       (group == NULL || is_stable(group));
+}
+
+/* A topic that was left and is taken up again: its messages wait from now on. */
+static void take_up(const struct pass *p)
+{
+	if (has_flag(p->t, TRACK_ABANDONED) && p->t->oldest_ms != 0)
+		p->t->oldest_ms = p->at_ms;
+	set_flag(p->t, TRACK_ABANDONED, false);
 }
 
 static void join_abandoned(const struct pass *p)
@@ -91,7 +118,7 @@ static void join_abandoned(const struct pass *p)
 			: track_seen_ms(p->cluster, p->log, t->unowned_since_ms, p->at_ms);
 
 	if (t->owner == TRACK_OWNER_PRESENT || t->subscription == TRACK_SUBSCRIPTION_YES)
-		set_flag(t, TRACK_ABANDONED, false);
+		take_up(p);
 	else if (t->unowned_since_ms != 0 &&
 		 (t->subscription == TRACK_SUBSCRIPTION_NO || unowned_ms >= ABANDON_MS))
 		set_flag(t, TRACK_ABANDONED, true);
@@ -99,8 +126,8 @@ static void join_abandoned(const struct pass *p)
 
 /* --- a commit has come --- */
 
-/* Messages a second by which a window rose. */
-static double rise_rate(const struct window *w, int64_t now_ms)
+/* Messages a second by which a window rose, as long as it did. */
+static double rise_rate(const struct window *w)
 {
 	struct window_cursor c = window_newest(w);
 	int64_t newer = c.point.value;
@@ -112,18 +139,18 @@ static double rise_rate(const struct window *w, int64_t now_ms)
 		rises += newer > c.point.value ? (double)newer - (double)c.point.value : 0;
 		newer = c.point.value;
 	}
-	return rises * 1000 / (double)MAX(now_ms - c.point.at_ms, (int64_t)1);
+	return rises * 1000 / (double)MAX(w->at_ms - c.point.at_ms, (int64_t)1);
 }
 
 /* Messages that the group reads in the time it may have to do again. Where little has been seen of
  * its reading, what comes in tells as much. */
 static int64_t redone(const struct pass *p)
 {
-	double rate = rise_rate(&p->t->offsets, p->at_ms);
+	double rate = rise_rate(&p->t->offsets);
 	int64_t interval_ms = MAX(pace_usual_ms(&p->t->commits), (int64_t)p->cluster->interval_ms);
 
 	if (p->log != NULL)
-		rate = MAX(rate, rise_rate(&p->log->ends, p->at_ms));
+		rate = MAX(rate, rise_rate(&p->log->ends));
 	interval_ms = MAX(interval_ms, REDONE_MIN_MS);
 	double again = rate * REDONE_INTERVALS * (double)interval_ms / 1000;
 	return MAX((int64_t)MIN(again, 1e15), (int64_t)MARKER_LAG);
@@ -165,15 +192,18 @@ static void begin_anew(const struct pass *p)
 	t->lost_at_ms = 0;
 	t->lost = 0;
 	t->clear_end = TRACK_UNKNOWN;
-	set_flag(t, TRACK_WAITED, false);
+	set_flag(t, TRACK_WAITED | TRACK_UNREADABLE, false);
 }
 
 static void join_fall(const struct pass *p)
 {
 	struct commit_track *t = p->t;
+	int64_t again = redone(p);
 
-	t->clear_end = TRACK_UNKNOWN;
-	if (t->before_offset - t->offset <= redone(p))
+	/* What is only done again has been read: it does not wait. */
+	if (t->clear_end - t->offset > again)
+		t->clear_end = TRACK_UNKNOWN;
+	if (t->before_offset - t->offset <= again)
 		return;
 	if (t->rewind_at_ms == 0)
 		t->rewind_from = t->highest;
@@ -225,7 +255,10 @@ static void join_move(const struct pass *p)
 		join_progress(p);
 	window_add(&t->offsets, p->at_ms, t->offset, track_gap_ms(p->cluster));
 	t->oldest_ms = 0;
-	t->probe = TRACK_PROBE_NONE;
+	/* Where nothing was found, nothing is further on. */
+	if (t->probe != TRACK_PROBE_NOTHING || t->offset < t->before_offset ||
+	    t->offset > t->probe_end)
+		t->probe = TRACK_PROBE_NONE;
 }
 
 static bool is_in_new_log(const struct pass *p)
@@ -274,7 +307,7 @@ static void join_lost(const struct pass *p)
 
 static bool is_marker(const struct pass *p, int64_t lag)
 {
-	return lag <= MARKER_LAG && p->t->offset >= 0 &&
+	return lag <= MARKER_LAG && p->t->offset >= 0 && p->t->probe != TRACK_PROBE_RECORD &&
 	       p->log->end_moved_ms <= p->t->progress_at_ms;
 }
 
@@ -285,11 +318,10 @@ static bool nothing_waits(const struct pass *p)
 
 	if (t->offset < 0)
 		return t->owned_since_ms == 0 || t->owned_end == TRACK_UNKNOWN ||
-		       end <= t->owned_end;
+		       (t->clear_end >= 0 ? t->clear_end : end) <= t->owned_end;
 	if (end <= MAX(t->offset, p->log->start) || end <= t->clear_end)
 		return true;
-	return (t->probe == TRACK_PROBE_NOTHING && t->probe_end == end) ||
-	       is_marker(p, end - t->offset);
+	return is_marker(p, end - t->offset);
 }
 
 /* Messages from this offset on wait: the committed one, or the log end at the moment of which it is
@@ -315,7 +347,25 @@ static void join_clear(struct commit_track *t, int64_t clear_end)
 {
 	t->clear_end = clear_end;
 	t->oldest_ms = 0;
-	set_flag(t, TRACK_WAITED | TRACK_AT_LEAST | TRACK_WANTS_HISTORY | TRACK_EXACT, false);
+	set_flag(t,
+		 TRACK_WAITED | TRACK_UNREADABLE | TRACK_AT_LEAST | TRACK_WANTS_HISTORY |
+			 TRACK_EXACT,
+		 false);
+}
+
+/* Nobody reads what belongs to a transaction that is still open, so it does not wait for the group:
+ * it begins to when the transaction ends, which was after the pass before. */
+static bool join_unreadable(const struct pass *p)
+{
+	struct commit_track *t = p->t;
+	const struct log_track *l = p->log;
+	bool unreadable = t->offset >= 0 && l->stable >= 0 && l->stable < l->end &&
+			  MAX(t->offset, t->clear_end) >= l->stable;
+
+	if (!unreadable && has_flag(t, TRACK_UNREADABLE) && t->oldest_ms != 0)
+		t->oldest_ms = p->cluster->before_ms;
+	set_flag(t, TRACK_UNREADABLE, unreadable);
+	return unreadable;
 }
 
 static void join_waiting(const struct pass *p)
@@ -323,15 +373,16 @@ static void join_waiting(const struct pass *p)
 	struct commit_track *t = p->t;
 
 	if (nothing_waits(p)) {
-		join_clear(t, t->offset < 0 ? TRACK_UNKNOWN : p->log->end);
+		join_clear(t, t->offset < 0 ? t->clear_end : p->log->end);
 		/* A commit that leaves nothing is as good as progress. */
 		if (t->offset >= 0 && t->row_at_ms == p->at_ms)
 			t->progress_ms = t->arrival_ms;
 		return;
 	}
+	bool unreadable = join_unreadable(p);
 	if (t->oldest_ms == 0)
 		find_oldest(p);
-	set_flag(t, TRACK_WAITED, true);
+	set_flag(t, TRACK_WAITED, !unreadable);
 }
 
 static void join_beyond(const struct pass *p)
@@ -393,22 +444,43 @@ bool track_history(struct commit_track *t, const struct history *h)
 	return true;
 }
 
+bool track_read_empty(const struct commit_track *t, const struct log_track *l)
+{
+	return t->probe == TRACK_PROBE_NOTHING && t->probe_end >= l->end && t->offset <= l->end &&
+	       t->generation == l->generation;
+}
+
+/* There is a record after all: what was taken for clear is not. */
+static void found_record(struct commit_track *t, int64_t record_ms)
+{
+	if (t->clear_end > t->offset) {
+		t->clear_end = TRACK_UNKNOWN;
+		t->oldest_ms = 0;
+	}
+	/* A record's timestamp comes from another clock: it may only make older what is known to
+	 * be older. */
+	if (has_flag(t, TRACK_AT_LEAST) && record_ms > 0) {
+		t->oldest_ms = MIN(t->oldest_ms, record_ms);
+		set_flag(t, TRACK_AT_LEAST, false);
+		set_flag(t, TRACK_EXACT, true);
+	}
+}
+
 bool track_probe_answer(struct commit_track *t, const struct log_track *l, int64_t offset,
 			int64_t end, enum track_probe answer, int64_t record_ms)
 {
 	struct commit_track old = *t;
 
-	if (offset != t->offset || end != l->end)
+	if (offset != t->offset || end > l->end)
 		return false;
 	t->probe = (uint8_t)answer;
 	t->probe_end = end;
-	/* A record's timestamp comes from another clock: it may only make older what is known to
-	 * be older. */
-	if (answer == TRACK_PROBE_RECORD && has_flag(t, TRACK_AT_LEAST) && record_ms > 0) {
-		t->oldest_ms = MIN(t->oldest_ms, record_ms);
-		set_flag(t, TRACK_AT_LEAST, false);
-		set_flag(t, TRACK_EXACT, true);
+	if (answer == TRACK_PROBE_NOTHING && end > t->clear_end) {
+		t->clear_end = end;
+		t->oldest_ms = 0;
 	}
+	if (answer == TRACK_PROBE_RECORD)
+		found_record(t, record_ms);
 	return memcmp(&old, t, sizeof(old)) != 0;
 }
 
@@ -454,6 +526,7 @@ bool track_publish(struct commit_track *t, const struct verdict *v, const struct
 	t->pending = (uint8_t)status;
 	t->pending_at_ms = at_ms;
 	if (t->pending_count >= need) {
+		t->after_err = t->status > STATUS_ERR;
 		t->status = (uint8_t)status;
 		t->since_ms = at_ms;
 		settle(t, v);

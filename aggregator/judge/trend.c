@@ -6,17 +6,39 @@
 /* A window's bytes hold no more points than this, at two bytes each. */
 #define POINTS_MAX (WINDOW_BYTES / 2 + 1)
 
+/* So much has to be there to speak of a trend. */
 #define SPAN_MIN_MS INT64_C(90000)
 #define PASSES_MIN 6
 #define POINTS_MIN 5
+
+/* A lag of one may be the marker of a transaction, that nobody reads. */
+#define MARKER_LAG 1
+
+/* The last quarter of the window is looked at in two halves of three points at least. */
 #define QUARTER_MIN 6
+
+/* Growth between thirds, and distance from the peak, against the scatter of the points. */
 #define GROWTH_NOISES 2
 #define PEAK_NOISES 2
+
+/* A lag that grows by less than this share of what came in lately does not. */
+#define GROWTH_SHARE 0.01
 #define PEAK_SHARE 0.01
+
 #define WAVE_PEAKS 3
+
+/* Of waves the least lag has to rise by so much of their height. */
+#define FLOOR_SHARE 0.75
+
+/* A fall is another wave up to so many times the deepest before: points are too few to catch every
+ * top and bottom. */
+#define DIP_SHARE 1.5
+
+/* A fall just now: for so long, and by so much. */
 #define RUN_MS INT64_C(15000)
 #define RUN_NOISES 4
-#define STEP_NOISES 8 /* a single step down has to be a clear one */
+#define STEP_NOISES                                                                                \
+	8 /* a single step has to be a clear one, and more than comes in between looks */
 #define RATE_POINTS 4 /* rates are taken over the last quarter, and so many points at least */
 
 struct series {
@@ -98,7 +120,9 @@ static void collect(const struct commit_track *t, const struct log_track *log,
 		s->lag[i] = MAX(s->end[i] - s->offset[i], 0.0);
 		if (!passed_at(&ages, commits.point.value, c, &passed_ms))
 			s->at_least = true;
-		s->behind_ms[i] = (double)MAX(s->at_ms[i] - passed_ms, (int64_t)0);
+		s->behind_ms[i] = s->lag[i] <= MARKER_LAG
+					  ? 0
+					  : (double)MAX(s->at_ms[i] - passed_ms, (int64_t)0);
 	}
 }
 
@@ -139,14 +163,12 @@ static double noise(const struct series *s)
 	return n == 0 ? 0 : median(off, n);
 }
 
-static bool is_growing(const struct series *s, double scatter)
+/* By how much the newest third of a series lies above the oldest. */
+static double growth(const double *values, size_t count)
 {
-	size_t third = s->count / 3;
-	size_t oldest = s->count - third;
+	size_t third = count / 3;
 
-	if (median(s->lag, third) - median(s->lag + oldest, third) <= GROWTH_NOISES * scatter)
-		return false;
-	return s->at_least || median(s->behind_ms, third) > median(s->behind_ms + oldest, third);
+	return median(values, third) - median(values + count - third, third);
 }
 
 /* Up with the last commit, and as high as ever in the window. */
@@ -183,10 +205,55 @@ static bool is_wave(const struct series *s, int64_t near_ms)
 	return peaks >= WAVE_PEAKS;
 }
 
+/* The lag since the group was last close to the end. */
+struct waves {
+	double fall;    /* from the highest to now */
+	double deepest; /* of the falls before, after which it came back to a new height */
+	double height;  /* of all falls the deepest */
+};
+
+static struct waves waves_of(const struct series *s, int64_t near_ms)
+{
+	struct waves w = {0};
+	size_t episode = 1;
+	size_t top = 0;
+	double peak = 0;
+
+	while (episode < s->count && s->behind_ms[episode] > (double)near_ms)
+		episode++;
+	for (size_t i = 0; i < episode; i++)
+		top = s->lag[i] > s->lag[top] ? i : top;
+	for (size_t i = episode; i-- > 0;) {
+		peak = MAX(peak, s->lag[i]);
+		w.height = MAX(w.height, peak - s->lag[i]);
+		if (i == top)
+			w.deepest = w.height;
+	}
+	w.fall = s->lag[top] - s->lag[0];
+	return w;
+}
+
+/* By how much the least lag of the newer half of the time lies above that of the older half, which
+ * waves do not hide. */
+static double floor_rise(const struct series *s)
+{
+	int64_t middle_ms = s->at_ms[0] - (s->at_ms[0] - s->at_ms[s->count - 1]) / 2;
+	double newer = s->lag[0];
+	double older = s->lag[s->count - 1];
+
+	for (size_t i = 0; i < s->count; i++) {
+		if (s->at_ms[i] >= middle_ms)
+			newer = MIN(newer, s->lag[i]);
+		else
+			older = MIN(older, s->lag[i]);
+	}
+	return newer - older;
+}
+
 /* The newer half of the last quarter lies below its older half. */
 static bool falls_in_quarter(const struct series *s)
 {
-	size_t half = MAX(s->count / 4, (size_t)QUARTER_MIN) / 2;
+	size_t half = MIN(MAX(s->count / 4, (size_t)QUARTER_MIN), s->count) / 2;
 
 	return median(s->lag, half) < median(s->lag + half, half);
 }
@@ -202,13 +269,18 @@ static size_t run_down(const struct series *s, size_t from)
 
 /* Down at every step of late, for longer than ever before in the window. A lag that goes up and
  * down does not pass for a falling one each time it goes down. */
-static bool falls_now(const struct series *s, double scatter)
+static bool falls_now(const struct series *s, double scatter, int64_t interval_ms)
 {
 	size_t run = run_down(s, 0);
+	int64_t for_ms = s->at_ms[0] - s->at_ms[run];
+	double least = RUN_NOISES * scatter;
 
-	double noises = run == 1 ? STEP_NOISES : RUN_NOISES;
-
-	if (s->at_ms[0] - s->at_ms[run] < RUN_MS || s->lag[run] - s->lag[0] < noises * scatter)
+	if (for_ms < RUN_MS)
+		return false;
+	if (run == 1)
+		least = MAX(STEP_NOISES * scatter,
+			    (s->end[0] - s->end[1]) * (double)interval_ms / (double)for_ms);
+	if (s->lag[run] - s->lag[0] < least)
 		return false;
 	for (size_t i = run + 1; i < s->count; i++) {
 		if (run_down(s, i) >= run)
@@ -228,6 +300,19 @@ static void rates(const struct series *s, struct trend *t)
 	t->grows = (s->end[0] - s->end[i]) / seconds;
 }
 
+/* Points since the group reads again: what was not read before says nothing of how fast it reads.
+ */
+static size_t since_err(const struct series *s, const struct commit_track *t)
+{
+	size_t n = 0;
+
+	if (t->status > STATUS_ERR)
+		return 0;
+	while (n < s->count && (t->after_err == 0 || s->at_ms[n] >= t->since_ms))
+		n++;
+	return n;
+}
+
 void trend_of(const struct commit_track *t, const struct log_track *log,
 	      const struct cluster_track *cluster, int64_t from_ms, int64_t near_ms,
 	      struct trend *ret_t)
@@ -242,12 +327,24 @@ void trend_of(const struct commit_track *t, const struct log_track *log,
 	if (s.count < 2)
 		return;
 	rates(&s, ret_t);
+	s.count = since_err(&s, t);
 	ret_t->known = s.count >= POINTS_MIN && s.at_ms[0] - s.at_ms[s.count - 1] >= SPAN_MIN_MS &&
 		       cluster->passes - t->first_pass + 1 >= PASSES_MIN;
 	if (!ret_t->known)
 		return;
 	double scatter = noise(&s);
-	ret_t->growing = is_growing(&s, scatter);
-	ret_t->rising = is_wave(&s, near_ms) || (is_rising(&s, scatter) && comes_faster(&s, log));
-	ret_t->falling = falls_in_quarter(&s) || falls_now(&s, scatter);
+	struct waves w = waves_of(&s, near_ms);
+	double grown = growth(s.lag, s.count);
+	double risen = floor_rise(&s);
+	double least = GROWTH_SHARE * (s.end[0] - s.end[s.count / 3]);
+	bool wave = is_wave(&s, near_ms);
+
+	ret_t->growing = grown > MAX(MAX(GROWTH_NOISES * scatter, w.height), least) ||
+			 (wave && risen > MAX(FLOOR_SHARE * w.height, least));
+	ret_t->growing = ret_t->growing &&
+			 (s.at_least || growth(s.behind_ms, s.count) > cluster->interval_ms / 2.0);
+	ret_t->lasting = MAX(grown, risen) > least;
+	ret_t->rising = wave || (is_rising(&s, scatter) && comes_faster(&s, log));
+	ret_t->falling = (falls_in_quarter(&s) || falls_now(&s, scatter, cluster->interval_ms)) &&
+			 w.fall > DIP_SHARE * w.deepest;
 }

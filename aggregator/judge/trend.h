@@ -13,6 +13,7 @@
 struct trend {
 	bool known;        /* enough of the window is there to speak of a trend */
 	bool growing;      /* lag and its age rise, beyond their noise */
+	bool lasting;      /* lag is still higher than it was */
 	bool rising;       /* and does so now, not after one burst some time ago */
 	bool falling;      /* lag has been falling lately */
 	int64_t behind_ms; /* age of the oldest unread message when the last commit came */

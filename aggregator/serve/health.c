@@ -32,8 +32,16 @@ void health_live(struct server *s, const struct request *rq, struct response *rs
 
 void health_ready(struct server *s, const struct request *rq, struct response *rs)
 {
-	bool ready = server_ready(s);
+	const struct server_calls *calls = server_calls(s);
+	struct server_store store = {0};
 
 	(void)rq;
-	plain(rs, ready ? 200 : 503, ready ? "ready\n" : "starting or stopping\n");
+	if (calls->store != NULL)
+		calls->store(calls->arg, &store);
+	if (!server_ready(s))
+		plain(rs, 503, "starting or stopping\n");
+	else if (store.degraded)
+		plain(rs, 503, "the store takes no writes\n");
+	else
+		plain(rs, 200, "ready\n");
 }

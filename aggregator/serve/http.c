@@ -3,8 +3,6 @@
 
 #include <arpa/inet.h>
 #include <microhttpd.h>
-#include <netdb.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +11,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "aggregator/serve/clients.h"
+#include "aggregator/serve/headers.h"
+#include "aggregator/serve/listen.h"
+#include "aggregator/serve/tls.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
@@ -22,9 +24,9 @@
 #define THREADS 4
 #define CONNECTIONS_MAX (THREADS * 120U)
 #define CONNECTION_MEMORY ((size_t)32 * 1024) /* request line, headers and the buffers of one */
-#define BACKLOG 128
 #define COMPLAINTS_EVERY_MS 10000
 #define FINISH_MS 2000 /* at the end, for answers that are being sent */
+#define ASK_MS 15000   /* for a whole request, beyond the time that a client may be silent */
 
 struct http {
 	struct server *server; /* borrowed */
@@ -32,18 +34,42 @@ struct http {
 	unsigned port;
 	atomic_int_fast64_t next_complaint_ms; /* on the monotonic clock */
 	atomic_uint_fast64_t complaints;       /* not logged since the last that was */
-
-	pthread_mutex_t mtx;
-	int sockets[CONNECTIONS_MAX]; /* under mtx; of the connections there are */
-	size_t socket_count;          /* under mtx */
+	struct clients *clients;
+	bool certificates; /* clients must show one */
 };
 
 /* One request on its way through libmicrohttpd, which calls for it again and again. */
 struct exchange {
 	struct buf body;
-	bool started; /* called before: the headers have been looked at */
+	bool started;  /* called before: the headers have been looked at */
+	uintptr_t end; /* where libmicrohttpd had the end of target */
+	struct client *client;
 	char target[];
 };
+
+/* --- connections --- */
+
+/* Called before the socket is closed, so that no other file has its number yet. */
+static void on_connection(void *arg, struct MHD_Connection *connection, void **state,
+			  enum MHD_ConnectionNotificationCode what)
+{
+	const struct http *h = arg;
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	if (what == MHD_CONNECTION_NOTIFY_STARTED)
+		*state = info != NULL ? clients_add(h->clients, info->connect_fd) : NULL;
+	else if (*state != NULL)
+		clients_remove(h->clients, *state);
+}
+
+static struct client *client_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info != NULL ? info->socket_context : NULL;
+}
 
 /* --- requests --- */
 
@@ -55,10 +81,11 @@ static void *begin_exchange(void *arg, const char *uri, struct MHD_Connection *c
 	struct exchange *x = malloc(sizeof(*x) + size);
 
 	(void)arg;
-	(void)connection;
 	if (x == NULL)
 		return NULL;
-	*x = (struct exchange){.body = {.limit = REQUEST_BODY_MAX}};
+	*x = (struct exchange){.body = {.limit = REQUEST_BODY_MAX},
+			       .end = (uintptr_t)uri + size - 1,
+			       .client = client_of(connection)};
 	memcpy(x->target, target, size);
 	return x;
 }
@@ -66,11 +93,13 @@ static void *begin_exchange(void *arg, const char *uri, struct MHD_Connection *c
 static void end_exchange(void *arg, struct MHD_Connection *connection, void **state,
 			 enum MHD_RequestTerminationCode why)
 {
+	const struct http *h = arg;
 	struct exchange *x = *state;
 
-	(void)arg;
 	(void)connection;
 	(void)why;
+	if (x != NULL && x->client != NULL)
+		clients_answered(h->clients, x->client);
 	if (x != NULL)
 		buf_free(&x->body);
 	free(x);
@@ -175,11 +204,15 @@ static enum MHD_Result add_header(struct MHD_Response *response, const char *nam
 	return MHD_add_response_header(response, name, value);
 }
 
+/* close: nothing that follows on this connection can be trusted to be a request. */
 static enum MHD_Result send_answer(const struct http *h, struct MHD_Connection *connection,
-				   struct response *rs)
+				   struct response *rs, bool close)
 {
 	struct MHD_Response *response = response_of(rs);
+	char retry[16] = "";
 
+	if (rs->retry_after_s > 0)
+		snprintf(retry, sizeof(retry), "%u", rs->retry_after_s);
 	if (response == NULL)
 		return MHD_NO;
 	const char *location = rs->location.size > 0 ? buf_str(&rs->location) : NULL;
@@ -190,14 +223,54 @@ static enum MHD_Result send_answer(const struct http *h, struct MHD_Connection *
 	    add_header(response, "X-Content-Type-Options", rs->nosniff ? "nosniff" : NULL) !=
 		    MHD_YES ||
 	    add_header(response, "Allow", rs->allow) != MHD_YES ||
-	    add_header(response, "WWW-Authenticate", rs->status == 401 ? "Bearer" : NULL) !=
-		    MHD_YES ||
+	    add_header(response, "WWW-Authenticate", rs->challenges[0]) != MHD_YES ||
+	    add_header(response, "WWW-Authenticate", rs->challenges[1]) != MHD_YES ||
+	    add_header(response, "Retry-After", retry) != MHD_YES ||
+	    add_header(response, "Connection", close ? "close" : NULL) != MHD_YES ||
 	    add_header(response, "Location", location) != MHD_YES)
 		ok = MHD_NO;
 	if (ok == MHD_YES)
 		ok = MHD_queue_response(connection, (unsigned)rs->status, response);
 	MHD_destroy_response(response);
 	return ok;
+}
+
+/* The address of the client, IPv4 mapped into IPv6. */
+static void put_address(struct MHD_Connection *connection, uint8_t from[static 16])
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+
+	if (info == NULL || info->client_addr == NULL)
+		return;
+	if (info->client_addr->sa_family == AF_INET6) {
+		memcpy(&v6, info->client_addr, sizeof(v6));
+		memcpy(from, &v6.sin6_addr, 16);
+		return;
+	}
+	memcpy(&v4, info->client_addr, sizeof(v4));
+	memset(from + 10, 0xff, 2);
+	memcpy(from + 12, &v4.sin_addr, 4);
+}
+
+/* The name in the client's certificate, which is read once a connection; NULL: none. */
+static const char *certificate_of(const struct http *h, struct MHD_Connection *connection,
+				  struct client *client)
+{
+	if (!h->certificates || client == NULL)
+		return NULL;
+	if (!client->named) {
+		const union MHD_ConnectionInfo *info =
+			MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+		if (info == NULL || !tls_client_name(info->tls_session, client->certificate,
+						     sizeof(client->certificate)))
+			client->certificate[0] = '\0';
+		client->named = true;
+	}
+	return client->certificate[0] != '\0' ? client->certificate : NULL;
 }
 
 static enum MHD_Result answer(const struct http *h, struct MHD_Connection *connection,
@@ -208,11 +281,13 @@ static enum MHD_Result answer(const struct http *h, struct MHD_Connection *conne
 			     .body = x->body.data != NULL ? x->body.data : "",
 			     .body_size = x->body.size,
 			     .authorization = MHD_lookup_connection_value(
-				     connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION)};
+				     connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION),
+			     .certificate = certificate_of(h, connection, x->client)};
 	struct response rs;
 
+	put_address(connection, rq.from);
 	server_handle(h->server, &rq, &rs);
-	enum MHD_Result ok = send_answer(h, connection, &rs);
+	enum MHD_Result ok = send_answer(h, connection, &rs, false);
 	response_free(&rs);
 	return ok;
 }
@@ -225,34 +300,38 @@ static enum MHD_Result refuse(const struct http *h, struct MHD_Connection *conne
 
 	response_init(&rs);
 	server_refuse(h->server, &rq, status, message, &rs);
-	enum MHD_Result ok = send_answer(h, connection, &rs);
+	enum MHD_Result ok = send_answer(h, connection, &rs, true);
 	response_free(&rs);
 	return ok;
 }
 
 /* --- the calls of libmicrohttpd --- */
 
-/* Bytes of body announced; UINT64_MAX if they come in chunks and are not. libmicrohttpd has checked
- * that the header is a number. */
-static uint64_t announced(struct MHD_Connection *connection)
+static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char *name,
+				 size_t name_size, const char *value, size_t value_size)
 {
-	const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
-							 MHD_HTTP_HEADER_CONTENT_LENGTH);
-
-	if (MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
-					MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL)
-		return UINT64_MAX;
-	return length != NULL ? strtoull(length, NULL, 10) : 0;
+	(void)kind;
+	headers_add(arg, name, name_size, value, value_size);
+	return MHD_YES;
 }
 
 /* The headers are there; nothing of the body is. */
 static enum MHD_Result look_at_headers(const struct http *h, struct MHD_Connection *connection,
-				       const char *method, struct exchange *x)
+				       const char *method, const char *version, struct exchange *x)
 {
-	uint64_t size = announced(connection);
+	struct headers headers = headers_none();
 	enum method m = method_of(method);
 
 	x->started = true;
+	/* libmicrohttpd takes a NUL in the line of the request for the end of the target: then
+	 * there is more between the target and the version than the blank. */
+	if ((uintptr_t)version != x->end + 1)
+		return refuse(h, connection, x, 400, "the request line holds a NUL");
+	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, on_header, &headers);
+	const char *why = headers_wrong(&headers);
+	if (why != NULL)
+		return refuse(h, connection, x, 400, why);
+	uint64_t size = headers.body_size;
 	if (size == 0)
 		return MHD_YES;
 	if (m != METHOD_POST && m != METHOD_PUT && m != METHOD_DELETE)
@@ -271,11 +350,10 @@ static enum MHD_Result on_call(void *arg, struct MHD_Connection *connection, con
 	struct exchange *x = *state;
 
 	(void)url;
-	(void)version;
 	if (x == NULL) /* no memory for it */
 		return MHD_NO;
 	if (!x->started)
-		return look_at_headers(h, connection, method, x);
+		return look_at_headers(h, connection, method, version, x);
 	if (*size > 0) {
 		buf_put(&x->body, data, *size);
 		*size = 0;
@@ -285,6 +363,8 @@ static enum MHD_Result on_call(void *arg, struct MHD_Connection *connection, con
 		return refuse(h, connection, x, x->body.err == ERR_LIMIT ? 413 : 503,
 			      x->body.err == ERR_LIMIT ? "the body is too large"
 						       : "no memory for the body");
+	if (x->client != NULL)
+		clients_asked(h->clients, x->client);
 	return answer(h, connection, method, x);
 }
 
@@ -308,161 +388,59 @@ static PRINTF_LIKE(2, 0) void on_complaint(void *arg, const char *fmt, va_list a
 		 (unsigned long long)atomic_exchange(&h->complaints, 0));
 }
 
-/* --- the connections there are --- */
-
-static void add_socket(struct http *h, int fd)
-{
-	if (h->socket_count < ARRAY_LEN(h->sockets))
-		h->sockets[h->socket_count++] = fd;
-}
-
-static void remove_socket(struct http *h, int fd)
-{
-	for (size_t i = 0; i < h->socket_count; i++) {
-		if (h->sockets[i] == fd) {
-			h->sockets[i] = h->sockets[--h->socket_count];
-			return;
-		}
-	}
-}
-
-/* Called before the socket is closed, so that no other file has its number yet. */
-static void on_connection(void *arg, struct MHD_Connection *connection, void **state,
-			  enum MHD_ConnectionNotificationCode what)
-{
-	struct http *h = arg;
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-
-	(void)state;
-	if (info == NULL)
-		return;
-	pthread_mutex_lock(&h->mtx);
-	if (what == MHD_CONNECTION_NOTIFY_STARTED)
-		add_socket(h, info->connect_fd);
-	else
-		remove_socket(h, info->connect_fd);
-	pthread_mutex_unlock(&h->mtx);
-}
-
-/* Let no more requests come in: connections that are answered end after it, the others now.
- * True when there are none. */
-static bool close_inward(struct http *h)
-{
-	pthread_mutex_lock(&h->mtx);
-	for (size_t i = 0; i < h->socket_count; i++)
-		shutdown(h->sockets[i], SHUT_RD);
-	bool none = h->socket_count == 0;
-	pthread_mutex_unlock(&h->mtx);
-	return none;
-}
-
 /* --- start and stop --- */
-
-/* Cut "address:port" or "[address]:port"; a missing address is any. */
-static int parse_listen(const char *listen, struct addrinfo **ret_list)
-{
-	char host[64];
-	const char *colon = strrchr(listen, ':');
-	size_t size = colon != NULL ? (size_t)(colon - listen) : 0;
-
-	if (colon == NULL || size >= sizeof(host))
-		return ERR_CONFIG;
-	bool brackets = size >= 2 && listen[0] == '[' && listen[size - 1] == ']';
-	snprintf(host, sizeof(host), "%.*s", (int)(brackets ? size - 2 : size), listen + brackets);
-	if (!brackets && strchr(host, ':') != NULL)
-		return ERR_CONFIG;
-	const struct addrinfo hints = {.ai_family = host[0] == '\0' ? AF_INET6 : AF_UNSPEC,
-				       .ai_socktype = SOCK_STREAM,
-				       .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE};
-	if (getaddrinfo(host[0] != '\0' ? host : NULL, colon + 1, &hints, ret_list) != 0)
-		return ERR_CONFIG;
-	return ERR_OK;
-}
-
-static int bind_and_listen(int fd, const struct addrinfo *to)
-{
-	const int on = 1;
-	const int off = 0;
-
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0)
-		return -errno;
-	if (to->ai_family == AF_INET6 &&
-	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) != 0)
-		return -errno;
-	if (bind(fd, to->ai_addr, to->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0)
-		return -errno;
-	return ERR_OK;
-}
-
-static int open_socket(const char *listen, int *ret_fd)
-{
-	struct addrinfo *to = NULL;
-	int err = parse_listen(listen, &to);
-
-	if (err != ERR_OK)
-		return err;
-	int fd = socket(to->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	err = fd < 0 ? -errno : bind_and_listen(fd, to);
-	freeaddrinfo(to);
-	if (err == ERR_OK)
-		*ret_fd = fd;
-	else if (fd >= 0)
-		close(fd);
-	return err;
-}
-
-static unsigned port_of(int fd)
-{
-	struct sockaddr_storage at = {.ss_family = AF_UNSPEC};
-	socklen_t size = sizeof(at);
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-
-	if (getsockname(fd, (struct sockaddr *)&at, &size) != 0)
-		return 0;
-	memcpy(&v4, &at, sizeof(v4));
-	memcpy(&v6, &at, sizeof(v6));
-	return ntohs(at.ss_family == AF_INET6 ? v6.sin6_port : v4.sin_port);
-}
 
 static struct MHD_Daemon *start_daemon(struct http *h, const struct http_options *o, int fd)
 {
+	const struct MHD_OptionItem tls[] = {
+		{MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
+		{MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)tls_retriever()},
+		{MHD_OPTION_END, 0, NULL},
+	};
+	const struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
+	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG | MHD_USE_ITC |
+			 (o->tls ? MHD_USE_TLS : 0U);
+
 	/* The logger comes first, or what the others complain about is not seen. */
 	return MHD_start_daemon(
-		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG | MHD_USE_ITC, 0, NULL, NULL,
-		on_call, h, MHD_OPTION_EXTERNAL_LOGGER, on_complaint, h, MHD_OPTION_LISTEN_SOCKET,
-		fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS, MHD_OPTION_CONNECTION_LIMIT,
+		flags, 0, NULL, NULL, on_call, h, MHD_OPTION_EXTERNAL_LOGGER, on_complaint, h,
+		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS,
+		MHD_OPTION_CONNECTION_LIMIT,
 		MAX(MIN(o->connections, CONNECTIONS_MAX), (unsigned)THREADS),
 		MHD_OPTION_PER_IP_CONNECTION_LIMIT, o->connections_per_address,
 		MHD_OPTION_CONNECTION_TIMEOUT, o->idle_timeout_s,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT,
 		1, MHD_OPTION_URI_LOG_CALLBACK, begin_exchange, h, MHD_OPTION_NOTIFY_COMPLETED,
 		end_exchange, h, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, h,
-		MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_END);
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_ARRAY,
+		o->tls ? tls : plain, MHD_OPTION_END);
 }
 
 static void release(struct http *h)
 {
-	pthread_mutex_destroy(&h->mtx);
+	clients_free(&h->clients);
 	free(h);
 }
 
 int http_start(const struct http_options *options, struct server *s, struct http **ret_h)
 {
 	int fd = -1;
-	int err = open_socket(options->listen, &fd);
+	int err = listen_open(options->listen, &fd);
 
 	if (err != ERR_OK)
 		return err;
 	struct http *h = calloc(1, sizeof(*h));
-	if (h == NULL) {
+	err = h == NULL
+		      ? -ENOMEM
+		      : clients_new((int64_t)options->idle_timeout_s * 1000 + ASK_MS, &h->clients);
+	if (err != ERR_OK) {
 		close(fd);
-		return -ENOMEM;
+		free(h);
+		return err;
 	}
-	pthread_mutex_init(&h->mtx, NULL);
 	h->server = s;
-	h->port = port_of(fd);
+	h->certificates = options->certificates;
+	h->port = listen_port(fd);
 	h->daemon = start_daemon(h, options, fd);
 	if (h->daemon == NULL) { /* it has closed the socket */
 		release(h);
@@ -483,7 +461,7 @@ void http_stop(struct http **h)
 	 * stopped when there are no requests. */
 	int fd = MHD_quiesce_daemon(gone->daemon);
 	int64_t end = clock_mono_ms() + FINISH_MS;
-	while (!close_inward(gone) && clock_mono_ms() < end)
+	while (!clients_close_inward(gone->clients) && clock_mono_ms() < end)
 		usleep(2000);
 	MHD_stop_daemon(gone->daemon);
 	if (fd >= 0)

@@ -5,7 +5,8 @@
  * http - sockets to server_handle() and back. The only user of libmicrohttpd.
  *
  * Its threads are its own. Limits on what a client may send or hold are kept here, all but those
- * of the path: connections in all and for each address, header bytes, body bytes, silence.
+ * of the path: connections in all and for each address, header bytes, body bytes, silence,
+ * slowness, and requests of which two readers could see different ends.
  */
 
 #include "aggregator/serve/server.h"
@@ -15,6 +16,8 @@ struct http_options {
 	unsigned connections;             /* 1 to 480 */
 	unsigned connections_per_address; /* 1 to 480 */
 	unsigned idle_timeout_s;          /* 1 and up */
+	bool tls;                         /* with what tls_new() has read */
+	bool certificates;                /* it asks for those of clients */
 };
 
 struct http;

@@ -12,10 +12,20 @@
 
 #define RENDERED_MAX ((size_t)1 << 30) /* bytes; a partition of a group takes about 400 */
 
+/* Renderings that are kept, each of the clusters that some see: see struct access. */
+#define SCOPES 8
+
+struct rendering {
+	struct body *body; /* NULL: none */
+	uint64_t serial;   /* the board's when body was rendered */
+	uint32_t scope;
+	uint64_t used; /* the turn in which it was asked for last */
+};
+
 struct metrics {
 	pthread_mutex_t mtx;
-	struct body *body; /* under mtx; NULL: none yet */
-	uint64_t serial;   /* under mtx; the board's when body was rendered */
+	struct rendering kept[SCOPES]; /* under mtx */
+	uint64_t turn;                 /* under mtx */
 };
 
 /* The views of a board, held while they are rendered. */
@@ -40,7 +50,8 @@ void metrics_free(struct metrics **m)
 	*m = NULL;
 	if (gone == NULL)
 		return;
-	body_unref(&gone->body);
+	for (size_t i = 0; i < SCOPES; i++)
+		body_unref(&gone->kept[i].body);
 	pthread_mutex_destroy(&gone->mtx);
 	free(gone);
 }
@@ -186,6 +197,18 @@ static bool group_time_lag(const struct view_group *g, int64_t *ret_value)
 	return g->time_lag_ms >= 0;
 }
 
+static bool group_lost(const struct view_group *g, int64_t *ret_value)
+{
+	*ret_value = g->lost;
+	return true;
+}
+
+static bool group_margin(const struct view_group *g, int64_t *ret_value)
+{
+	*ret_value = g->margin_ms;
+	return g->margin_ms >= 0;
+}
+
 static bool group_stale(const struct view_group *g, int64_t *ret_value)
 {
 	*ret_value = g->stale;
@@ -202,6 +225,19 @@ static const struct group_family GROUP_STATUS = {
 		"the individual partitions. Statuses are an index list from NOTFOUND, OK, WARN, "
 		"or ERR",
 	.value = group_status};
+static const struct group_family GROUP_LOST = {
+	.name = "warren_consumer_lost_messages",
+	.help = "Messages that were deleted before the consumer group read them, and that it has "
+		"not passed yet",
+	.environment = true,
+	.value = group_lost};
+static const struct group_family GROUP_MARGIN = {
+	.name = "warren_consumer_retention_margin_seconds",
+	.help = "How long until messages that wait for the consumer group are deleted, where that "
+		"can be told",
+	.environment = true,
+	.milliseconds = true,
+	.value = group_margin};
 static const struct group_family GROUP_STALE = {
 	.name = "warren_consumer_stale",
 	.help = "Whether the status of the consumer group is an older one that stands because "
@@ -419,42 +455,100 @@ static struct body *render(const struct views *views)
 	put_group_family(&b, &GROUP_STATUS, views);
 	put_topics(&b, views);
 	put_partition_family(&b, &STATUS, views);
+	put_group_family(&b, &GROUP_LOST, views);
+	put_group_family(&b, &GROUP_MARGIN, views);
 	put_group_family(&b, &GROUP_STALE, views);
 	put_group_family(&b, &GROUP_TIME_LAG, views);
 	return body_new(&b);
 }
 
-/* The rendering of the board as it was at serial or later. Those who ask while it is made wait. */
-static struct body *rendered(struct metrics *m, uint64_t serial, const struct views *views)
+/* The rendering of a scope, or the one that was asked for longest ago. Under mtx. */
+static struct rendering *find_rendering(struct metrics *m, uint32_t scope)
+{
+	struct rendering *oldest = &m->kept[0];
+
+	for (size_t i = 0; i < SCOPES; i++) {
+		if (m->kept[i].body != NULL && m->kept[i].scope == scope)
+			return &m->kept[i];
+		if (m->kept[i].used < oldest->used)
+			oldest = &m->kept[i];
+	}
+	return oldest;
+}
+
+/* The rendering of what a scope sees of the board as it was at serial or later. Those who ask while
+ * it is made wait. */
+static struct body *rendered(struct metrics *m, uint64_t serial, uint32_t scope,
+			     const struct views *views)
 {
 	struct body *body = NULL;
 
 	pthread_mutex_lock(&m->mtx);
-	if (m->body == NULL || m->serial < serial) {
+	struct rendering *r = find_rendering(m, scope);
+	if (r->body == NULL || r->scope != scope || r->serial < serial) {
 		struct body *fresh = render(views);
 
 		if (fresh != NULL) {
-			body_unref(&m->body);
-			m->body = fresh;
-			m->serial = serial;
+			body_unref(&r->body);
+			*r = (struct rendering){.body = fresh, .serial = serial, .scope = scope};
 		}
 	}
-	if (m->body != NULL && m->serial >= serial)
-		body = body_ref(m->body);
+	if (r->body != NULL && r->scope == scope && r->serial >= serial) {
+		r->used = ++m->turn;
+		body = body_ref(r->body);
+	}
 	pthread_mutex_unlock(&m->mtx);
 	return body;
+}
+
+static void put_failures(struct buf *b, const struct auth *a)
+{
+	exposition_family(b, "warren_http_auth_failures_total", "counter",
+			  "Requests that were refused for their credentials, or for want of them");
+	for (int i = 0; i < AUTH_FAILURES; i++) {
+		enum auth_failure f = (enum auth_failure)i;
+
+		buf_puts(b, "warren_http_auth_failures_total{");
+		exposition_label(b, "reason", auth_failure_str(f));
+		put_sample(b, (int64_t)auth_failures(a, f), false);
+	}
+}
+
+static void put_number(struct buf *b, const char *name, const char *help, uint64_t value)
+{
+	exposition_family(b, name, "gauge", help);
+	buf_puts(b, name);
+	buf_putc(b, ' ');
+	buf_put_u64(b, value);
+	buf_putc(b, '\n');
+}
+
+static void put_store(struct buf *b, const struct server_calls *calls)
+{
+	struct server_store s = {0};
+
+	if (calls->store == NULL)
+		return;
+	calls->store(calls->arg, &s);
+	put_number(b, "warren_store_degraded",
+		   "Whether the store takes no writes at present, or not all", s.degraded);
+	put_number(b, "warren_store_limit_bytes", "What the store may grow to: map_size", s.limit);
+	put_number(b, "warren_store_used_bytes", "What the store holds, free pages not counted",
+		   s.used);
 }
 
 void metrics_scrape(struct server *s, const struct request *rq, struct response *rs)
 {
 	/* First the serial: views that are newer than it do no harm, older ones would stay. */
-	uint64_t serial = board_serial(server_board(s));
+	uint64_t serial = server_board_serial(s);
 	CLEANUP(release) struct views views = {.count = 0};
 
-	views.count = board_all(server_board(s), &views.all);
+	views.count = server_all_views(s, rq, &views.all);
 	rs->type = "text/plain; version=0.0.4; charset=utf-8";
 	put_agents(&rs->body, &views, clock_wall_ms());
-	rs->shared = rendered(server_metrics(s), serial, &views);
+	put_failures(&rs->body, server_config(s)->auth);
+	put_store(&rs->body, server_calls(s));
+	rs->shared = rendered(server_metrics(s), serial, rq->who->scope, &views);
 	if (rs->shared == NULL)
 		server_refuse(s, rq, 503, "no memory to render the metrics", rs);
 }

@@ -12,6 +12,8 @@ static const char *title(int status)
 		return "Forbidden";
 	case 404:
 		return "Not Found";
+	case 405:
+		return "Method Not Allowed";
 	case 409:
 		return "Conflict";
 	case 422:

@@ -6,6 +6,7 @@
  * the other; everything between is a pure function of them and of the server's context.
  */
 
+#include "aggregator/serve/access.h"
 #include "aggregator/serve/body.h"
 #include "common/base.h"
 #include "common/buf.h"
@@ -13,7 +14,7 @@
 #define REQUEST_TARGET_MAX 8192 /* bytes of path and query, escaped */
 #define REQUEST_BODY_MAX 65536  /* bytes */
 #define RESPONSE_BODY_MAX ((size_t)32 << 20)
-#define REQUEST_ARGS_MAX 3
+#define REQUEST_ARGS_MAX 4
 
 enum method {
 	METHOD_DELETE,
@@ -31,6 +32,12 @@ struct request {
 	const char *body;
 	size_t body_size;
 	const char *authorization; /* the header, secret: never logged; NULL: none */
+	const char *certificate;   /* common name of the client's, verified; NULL: none */
+	uint8_t from[16];          /* address of the client: IPv6, or IPv4 mapped into it */
+
+	/* set by server_admit() */
+	enum access_need need;
+	const struct access *who; /* NULL: not admitted, and not known */
 
 	/* set by route_dispatch() */
 	const char *url;                    /* the path, unescaped once */
@@ -42,8 +49,10 @@ struct response {
 	int status;
 	const char *type; /* Content-Type, static; NULL: none */
 	bool nosniff;
-	char allow[48];      /* "" for none */
-	struct buf location; /* empty for none */
+	char allow[48];            /* "" for none */
+	const char *challenges[2]; /* WWW-Authenticate, static; NULL: none */
+	unsigned retry_after_s;    /* 0: none */
+	struct buf location;       /* empty for none */
 	/* What is sent is body, then shared. */
 	struct buf body;     /* owned */
 	struct body *shared; /* referenced; NULL for none */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "aggregator/serve/problem.h"
 #include "aggregator/serve/server.h"
 #include "common/err.h"
 
@@ -256,22 +257,41 @@ static bool redirect(const struct match *m, const struct request *rq, struct res
 	return true;
 }
 
+/* Burrow's paths get the answers that its router gave, ours those of our API. */
+static void refuse(const struct match *m, const struct request *rq, struct response *rs)
+{
+	bool ours = strncmp(rq->url, "/api/", 5) == 0;
+
+	if (!allow(m, rs)) {
+		if (ours)
+			problem_answer(rs, 404, "there is nothing of this path");
+		else
+			plain_error(rs, 404,
+				    "{\"error\":true,\"message\":\"invalid request type\","
+				    "\"result\":{}}\n");
+	} else if (rq->method != METHOD_OPTIONS && ours) {
+		char allowed[sizeof(rs->allow)];
+
+		memcpy(allowed, rs->allow, sizeof(allowed));
+		problem_answer(rs, 405, "this path does not have this method");
+		memcpy(rs->allow, allowed, sizeof(allowed));
+	} else if (rq->method != METHOD_OPTIONS) {
+		plain_error(rs, 405, "Method Not Allowed\n");
+	}
+}
+
 static void answer(const struct match *m, struct server *s, struct request *rq, struct response *rs)
 {
 	const struct route *r = find(m, rq->method, false, rq->args);
 
 	if (r != NULL) {
-		r->handle(s, rq, rs);
+		if (server_admit(s, r->need, rq, rs))
+			r->handle(s, rq, rs);
 		return;
 	}
 	if (redirect(m, rq, rs))
 		return;
-	if (!allow(m, rs))
-		plain_error(
-			rs, 404,
-			"{\"error\":true,\"message\":\"invalid request type\",\"result\":{}}\n");
-	else if (rq->method != METHOD_OPTIONS)
-		plain_error(rs, 405, "Method Not Allowed\n");
+	refuse(m, rq, rs);
 }
 
 void route_dispatch(const struct route *table, size_t count, struct server *s, struct request *rq,

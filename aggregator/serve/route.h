@@ -18,10 +18,11 @@ struct route {
 	enum method method;
 	const char *path; /* "/v3/kafka/:cluster": a part that starts with a colon takes any name */
 	void (*handle)(struct server *s, const struct request *rq, struct response *rs);
+	enum access_need need;
 };
 
-/* Answer rq from the table. rq->method, target, body and body_size are set; the rest is filled in
- * for the handler. rs is initialised. */
+/* Answer rq from the table, if server_admit() lets it pass. rq->method, target, body and body_size
+ * are set; the rest is filled in for the handler. rs is initialised. */
 void route_dispatch(const struct route *table, size_t count, struct server *s, struct request *rq,
 		    struct response *rs);
 

@@ -7,25 +7,13 @@
 #include <string.h>
 
 #include "aggregator/rules_file.h"
-#include "aggregator/serve/admin.h"
+#include "aggregator/serve/api.h"
 #include "aggregator/serve/problem.h"
-#include "aggregator/serve/query.h"
 #include "common/conf_value.h"
 #include "common/err.h"
+#include "common/glob.h"
 
 /* --- one value --- */
-
-static void put_str(struct json *j, const char *key, const char *value)
-{
-	json_key(j, key);
-	json_str(j, value);
-}
-
-static void put_int(struct json *j, const char *key, int64_t value)
-{
-	json_key(j, key);
-	json_int(j, value);
-}
 
 /* As it is written in the file, and as a number. */
 static void put_duration(struct json *j, int64_t ms)
@@ -34,8 +22,8 @@ static void put_duration(struct json *j, int64_t ms)
 	const struct conf_item item = {.type = CONF_DURATION};
 
 	conf_value_put(&text, &item, &ms);
-	put_str(j, "value", buf_str(&text));
-	put_int(j, "ms", ms);
+	api_str(j, "value", buf_str(&text));
+	api_int(j, "ms", ms);
 }
 
 static void put_time(struct json *j, const char *key, int64_t ms)
@@ -43,7 +31,7 @@ static void put_time(struct json *j, const char *key, int64_t ms)
 	CLEANUP(buf_free) struct buf text = {0};
 
 	rules_file_put_time(&text, ms);
-	put_str(j, key, buf_str(&text));
+	api_str(j, key, buf_str(&text));
 }
 
 static void put_maintenance(struct json *j, const struct rules *r)
@@ -55,7 +43,7 @@ static void put_maintenance(struct json *j, const struct rules *r)
 	}
 	json_begin_object(j);
 	put_time(j, "until", r->maintenance_until_ms);
-	put_str(j, "why", r->maintenance_why != NULL ? r->maintenance_why : "");
+	api_str(j, "why", r->maintenance_why != NULL ? r->maintenance_why : "");
 	json_end_object(j);
 }
 
@@ -64,7 +52,7 @@ static void put_value(struct json *j, const struct rules *r, enum rules_key k)
 {
 	switch (k) {
 	case RULES_ALLOWED_LAG:
-		put_int(j, "value", r->allowed_lag);
+		api_int(j, "value", r->allowed_lag);
 		break;
 	case RULES_MAX_TIME_LAG:
 		put_duration(j, r->max_time_lag_ms);
@@ -82,10 +70,10 @@ static void put_value(struct json *j, const struct rules *r, enum rules_key k)
 		put_duration(j, r->warn_after_ms);
 		break;
 	case RULES_RAISE_AFTER:
-		put_int(j, "value", r->raise_after);
+		api_int(j, "value", r->raise_after);
 		break;
 	case RULES_CLEAR_AFTER:
-		put_int(j, "value", r->clear_after);
+		api_int(j, "value", r->clear_after);
 		break;
 	case RULES_EXPIRE_GROUP:
 		put_duration(j, r->expire_group_ms);
@@ -100,8 +88,7 @@ static void put_value(struct json *j, const struct rules *r, enum rules_key k)
 	}
 }
 
-/* Every key with its value and where that comes from. */
-static void put_found(struct json *j, const struct rules_set *s, const struct rules_found *f)
+void rules_api_put(struct json *j, const struct rules_set *s, const struct rules_found *f)
 {
 	json_begin_object(j);
 	for (unsigned i = 0; i < RULES_KEYS; i++) {
@@ -112,7 +99,7 @@ static void put_found(struct json *j, const struct rules_set *s, const struct ru
 		json_key(j, rules_key_str(k));
 		json_begin_object(j);
 		put_value(j, &f->rules, k);
-		put_str(j, "origin", buf_str(&origin));
+		api_str(j, "origin", buf_str(&origin));
 		json_end_object(j);
 	}
 	json_end_object(j);
@@ -125,11 +112,11 @@ static void put_set(struct json *j, const struct rulebook_state *state)
 	char hash[17];
 
 	snprintf(hash, sizeof(hash), "%016" PRIx64, rules_hash(state->rules));
-	put_str(j, "file", rules_file(state->rules));
-	put_str(j, "hash", hash);
-	put_int(j, "version", state->version);
+	api_str(j, "file", rules_file(state->rules));
+	api_str(j, "hash", hash);
+	api_int(j, "version", state->version);
 	put_time(j, "since", state->since_ms);
-	put_int(j, "since_ms", state->since_ms);
+	api_int(j, "since_ms", state->since_ms);
 }
 
 /* The lines of a text as an array. */
@@ -146,7 +133,7 @@ static void put_lines(struct json *j, const char *key, struct buf *text)
 	json_end_array(j);
 }
 
-static void put_refused(struct json *j, struct rulebook_state *state)
+static void put_refused(struct json *j, struct rulebook_state *state, const struct access *who)
 {
 	json_key(j, "refused");
 	if (state->refused_at_ms == 0) {
@@ -155,8 +142,10 @@ static void put_refused(struct json *j, struct rulebook_state *state)
 	}
 	json_begin_object(j);
 	put_time(j, "at", state->refused_at_ms);
-	put_int(j, "at_ms", state->refused_at_ms);
-	put_lines(j, "errors", &state->refused);
+	api_int(j, "at_ms", state->refused_at_ms);
+	/* They may name any cluster. */
+	if (who->scope == 0)
+		put_lines(j, "errors", &state->refused);
 	json_end_object(j);
 }
 
@@ -170,7 +159,7 @@ static void put_given(struct json *j, const struct rules_entry *e)
 		json_key(j, rules_key_str((enum rules_key)k));
 		json_begin_object(j);
 		put_value(j, &e->values, (enum rules_key)k);
-		put_int(j, "line", e->lines[k]);
+		api_int(j, "line", e->lines[k]);
 		json_end_object(j);
 	}
 	json_end_object(j);
@@ -182,44 +171,69 @@ static void put_entry(struct json *j, const struct rules_entry *e)
 						 RULES_TOPIC, RULES_PARTITION};
 
 	json_begin_object(j);
-	put_int(j, "line", e->line);
+	api_int(j, "line", e->line);
 	for (size_t i = 0; i < ARRAY_LEN(ORDER); i++)
-		put_str(j, rules_field_str(ORDER[i]), e->patterns[ORDER[i]]);
+		api_str(j, rules_field_str(ORDER[i]), e->patterns[ORDER[i]]);
 	put_given(j, e);
 	json_key(j, "labels");
 	json_begin_object(j);
 	for (size_t i = 0; i < e->label_count; i++) {
 		json_name(j, e->labels[i].name);
 		json_begin_object(j);
-		put_str(j, "value", e->labels[i].value);
-		put_int(j, "line", e->labels[i].line);
+		api_str(j, "value", e->labels[i].value);
+		api_int(j, "line", e->labels[i].line);
 		json_end_object(j);
 	}
 	json_end_object(j);
 	json_end_object(j);
 }
 
+/* Whether a rule can concern one of the clusters. */
+static bool concerns(const struct rules_entry *e, struct view *const *views, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (glob_match(e->patterns[RULES_ENVIRONMENT], views[i]->environment) &&
+		    glob_match(e->patterns[RULES_CLUSTER], views[i]->cluster))
+			return true;
+	}
+	return false;
+}
+
+/* The rules, to who sees some of the clusters alone those that can concern them. */
+static void put_entries(struct json *j, struct server *s, const struct request *rq,
+			const struct rules_set *set)
+{
+	struct view **views = NULL;
+	size_t view_count = server_all_views(s, rq, &views);
+	size_t count = 0;
+	const struct rules_entry *entries = rules_entries(set, &count);
+
+	json_key(j, "rules");
+	json_begin_array(j);
+	for (size_t i = 0; i < count; i++) {
+		if (rq->who->scope == 0 || concerns(&entries[i], views, view_count))
+			put_entry(j, &entries[i]);
+	}
+	json_end_array(j);
+	for (size_t i = 0; i < view_count; i++)
+		view_unref(&views[i]);
+	free(views);
+}
+
 void rules_api_list(struct server *s, const struct request *rq, struct response *rs)
 {
 	CLEANUP(rulebook_state_free) struct rulebook_state state = {0};
 	struct json j = {.out = &rs->body};
-	size_t count = 0;
 
-	(void)rq;
 	server_calls(s)->rules(server_calls(s)->arg, &state);
-	const struct rules_entry *entries = rules_entries(state.rules, &count);
 	const struct rules_found base = {.rules = rules_base(state.rules)->values};
 	rs->type = "application/json";
 	json_begin_object(&j);
 	put_set(&j, &state);
-	put_refused(&j, &state);
+	put_refused(&j, &state, rq->who);
 	json_key(&j, "defaults");
-	put_found(&j, state.rules, &base);
-	json_key(&j, "rules");
-	json_begin_array(&j);
-	for (size_t i = 0; i < count; i++)
-		put_entry(&j, &entries[i]);
-	json_end_array(&j);
+	rules_api_put(&j, state.rules, &base);
+	put_entries(&j, s, rq, state.rules);
 	json_end_object(&j);
 }
 
@@ -248,8 +262,7 @@ void rules_api_reload(struct server *s, const struct request *rq, struct respons
 	CLEANUP(buf_free) struct buf errors = {0};
 	bool changed = false;
 
-	if (!admin_allowed(s, rq, rs))
-		return;
+	(void)rq;
 	int err = server_calls(s)->reload_rules(server_calls(s)->arg, &errors, &changed);
 	if (err == ERR_OK) {
 		answer_reloaded(s, changed, rs);
@@ -269,79 +282,6 @@ void rules_api_reload(struct server *s, const struct request *rq, struct respons
 
 /* --- one place --- */
 
-/* What the query asks of the group. */
-struct asked {
-	char env[REQUEST_TARGET_MAX + 1]; /* "": any */
-	char topic[REQUEST_TARGET_MAX + 1];
-	bool has_topic;
-	int32_t partition; /* -1: all */
-};
-
-static int parse_partition(const char *text, int32_t *ret)
-{
-	char *end = NULL;
-
-	errno = 0;
-	long n = strtol(text, &end, 10);
-	if (strspn(text, "0123456789") != strlen(text) || *text == '\0' || errno != 0 ||
-	    n > INT32_MAX)
-		return ERR_MALFORMED;
-	*ret = (int32_t)n;
-	return ERR_OK;
-}
-
-/* NULL, or what is wrong with the query. */
-static const char *parse_query(const struct request *rq, struct asked *ret_a)
-{
-	char number[REQUEST_TARGET_MAX + 1];
-
-	ret_a->partition = -1;
-	int err = query_get(rq, "env", ret_a->env);
-	if (err == ERR_NOT_FOUND)
-		ret_a->env[0] = '\0';
-	int topic_err = query_get(rq, "topic", ret_a->topic);
-	int partition_err = query_get(rq, "partition", number);
-	if (err == ERR_MALFORMED || topic_err == ERR_MALFORMED || partition_err == ERR_MALFORMED)
-		return "the query holds a percent escape that is none, or a NUL";
-	ret_a->has_topic = topic_err == ERR_OK;
-	if (partition_err == ERR_NOT_FOUND)
-		return NULL;
-	if (!ret_a->has_topic)
-		return "partition needs a topic beside it";
-	return parse_partition(number, &ret_a->partition) == ERR_OK
-		       ? NULL
-		       : "partition must be a number from 0 up";
-}
-
-/* The view of the cluster, referenced. NULL, and the refusal in rs: there is none, or several. */
-static struct view *find_view(struct server *s, const char *name, const char *env,
-			      struct response *rs)
-{
-	struct view **views = NULL;
-	struct view *found = NULL;
-	size_t matches = 0;
-	size_t count = board_all(server_board(s), &views);
-
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(views[i]->cluster, name) == 0 &&
-		    (*env == '\0' || strcmp(views[i]->environment, env) == 0) && ++matches == 1)
-			found = views[i];
-		else
-			view_unref(&views[i]);
-	}
-	free(views);
-	if (matches == 1)
-		return found;
-	view_unref(&found);
-	if (matches == 0)
-		problem_answer(rs, 404, "no such cluster");
-	else
-		problem_answer(rs, 409,
-			       "several environments have a cluster of this name: say which with "
-			       "?env=");
-	return NULL;
-}
-
 static void put_labels(struct json *j, const struct rules_set *s, const struct rules_place *p)
 {
 	struct rules_label *labels = NULL;
@@ -354,8 +294,8 @@ static void put_labels(struct json *j, const struct rules_set *s, const struct r
 		buf_printf(&origin, "%s line %d", rules_file(s), labels[i].line);
 		json_name(j, labels[i].name);
 		json_begin_object(j);
-		put_str(j, "value", labels[i].value);
-		put_str(j, "origin", buf_str(&origin));
+		api_str(j, "value", labels[i].value);
+		api_str(j, "origin", buf_str(&origin));
 		json_end_object(j);
 	}
 	json_end_object(j);
@@ -364,9 +304,9 @@ static void put_labels(struct json *j, const struct rules_set *s, const struct r
 
 static void put_place(struct json *j, const struct rules_place *p)
 {
-	put_str(j, "environment", p->environment);
-	put_str(j, "cluster", p->cluster);
-	put_str(j, "group", p->group);
+	api_str(j, "environment", p->environment);
+	api_str(j, "cluster", p->cluster);
+	api_str(j, "group", p->group);
 	json_key(j, "topic");
 	if (p->topic != NULL)
 		json_str(j, p->topic);
@@ -395,7 +335,7 @@ static void answer_place(struct server *s, const struct rules_place *p, bool kno
 	json_bool(&j, known);
 	put_set(&j, &state);
 	json_key(&j, "values");
-	put_found(&j, state.rules, &f);
+	rules_api_put(&j, state.rules, &f);
 	json_key(&j, "labels");
 	put_labels(&j, state.rules, p);
 	json_end_object(&j);
@@ -403,22 +343,26 @@ static void answer_place(struct server *s, const struct rules_place *p, bool kno
 
 void rules_api_group(struct server *s, const struct request *rq, struct response *rs)
 {
-	struct asked a;
-	const char *wrong = parse_query(rq, &a);
+	char copy[REQUEST_TARGET_MAX + 1];
+	const char *topic = NULL;
+	int64_t partition = -1;
 
-	if (wrong != NULL) {
-		problem_answer(rs, 400, wrong);
+	if (!api_query_text(rq, "topic", copy, &topic, rs) ||
+	    !api_query_number(rq, "partition", INT32_MAX, &partition, rs))
+		return;
+	if (partition >= 0 && topic == NULL) {
+		problem_answer(rs, 400, "partition needs a topic beside it");
 		return;
 	}
-	CLEANUP(view_unref) struct view *v = find_view(s, rq->args[0], a.env, rs);
+	CLEANUP(view_unref) struct view *v = api_find_view(s, rq, rs);
 	if (v == NULL)
 		return;
 	const struct rules_place place = {
 		.environment = v->environment,
 		.cluster = v->cluster,
 		.group = rq->args[1],
-		.topic = a.has_topic ? a.topic : NULL,
-		.partition = a.partition,
+		.topic = topic,
+		.partition = (int32_t)partition,
 	};
 	answer_place(s, &place, view_find_group(v, rq->args[1]) != NULL, rs);
 }

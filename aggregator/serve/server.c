@@ -4,17 +4,24 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
+#include "aggregator/serve/api_explain.h"
+#include "aggregator/serve/api_group.h"
+#include "aggregator/serve/api_history.h"
 #include "aggregator/serve/cache.h"
 #include "aggregator/serve/health.h"
 #include "aggregator/serve/metrics.h"
+#include "aggregator/serve/problem.h"
 #include "aggregator/serve/route.h"
 #include "aggregator/serve/rules_api.h"
 #include "aggregator/serve/v3.h"
 #include "aggregator/serve/v3_config.h"
 #include "aggregator/serve/v3_group.h"
+#include "common/clock.h"
 #include "common/err.h"
+#include "common/log.h"
 
 #define CACHE_BYTES ((size_t)32 << 20)
 
@@ -29,41 +36,59 @@ struct server {
 };
 
 static const struct route ROUTES[] = {
-	{METHOD_GET, "/v3/kafka/:cluster/consumer/:group/lag", v3_group_lag},
-	{METHOD_GET, "/v3/kafka/:cluster/consumer/:group/status", v3_group_status},
-	{METHOD_GET, "/v3/kafka/:cluster/consumer/:group", v3_group_detail},
-	{METHOD_GET, "/v3/kafka/:cluster/consumer", v3_group_list},
-	{METHOD_GET, "/v3/kafka/:cluster/topic/:topic/consumers", v3_topic_consumers},
-	{METHOD_GET, "/v3/kafka/:cluster/topic/:topic", v3_topic},
-	{METHOD_GET, "/v3/kafka/:cluster/topic", v3_topics},
-	{METHOD_GET, "/v3/kafka/:cluster", v3_cluster},
-	{METHOD_GET, "/v3/kafka", v3_clusters},
-	{METHOD_DELETE, "/v3/kafka/:cluster/consumer/:group/topic/:topic", v3_group_delete_topic},
-	{METHOD_DELETE, "/v3/kafka/:cluster/consumer/:group", v3_group_delete},
+	{METHOD_GET, "/v3/kafka/:cluster/consumer/:group/lag", v3_group_lag, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/v3/kafka/:cluster/consumer/:group/status", v3_group_status,
+	 ACCESS_NEEDS_READ},
+	{METHOD_GET, "/v3/kafka/:cluster/consumer/:group", v3_group_detail, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/v3/kafka/:cluster/consumer", v3_group_list, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/v3/kafka/:cluster/topic/:topic/consumers", v3_topic_consumers,
+	 ACCESS_NEEDS_READ},
+	{METHOD_GET, "/v3/kafka/:cluster/topic/:topic", v3_topic, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/v3/kafka/:cluster/topic", v3_topics, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/v3/kafka/:cluster", v3_cluster, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/v3/kafka", v3_clusters, ACCESS_NEEDS_READ},
+	{METHOD_DELETE, "/v3/kafka/:cluster/consumer/:group/topic/:topic", v3_group_delete_topic,
+	 ACCESS_NEEDS_BURROW_ADMIN},
+	{METHOD_DELETE, "/v3/kafka/:cluster/consumer/:group", v3_group_delete,
+	 ACCESS_NEEDS_BURROW_ADMIN},
 
-	{METHOD_GET, "/v3/config", v3_config_main},
-	{METHOD_GET, "/v3/config/storage", v3_config_storages},
-	{METHOD_GET, "/v3/config/storage/:name", v3_config_storage},
-	{METHOD_GET, "/v3/config/evaluator", v3_config_evaluators},
-	{METHOD_GET, "/v3/config/evaluator/:name", v3_config_evaluator},
-	{METHOD_GET, "/v3/config/cluster", v3_config_clusters},
-	{METHOD_GET, "/v3/config/cluster/:cluster", v3_cluster},
-	{METHOD_GET, "/v3/config/consumer", v3_config_consumers},
-	{METHOD_GET, "/v3/config/consumer/:name", v3_config_consumer},
-	{METHOD_GET, "/v3/config/notifier", v3_config_notifiers},
-	{METHOD_GET, "/v3/config/notifier/:name", v3_config_notifier},
-	{METHOD_GET, "/v3/admin/loglevel", v3_config_get_loglevel},
-	{METHOD_POST, "/v3/admin/loglevel", v3_config_set_loglevel},
+	{METHOD_GET, "/v3/config", v3_config_main, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/v3/config/storage", v3_config_storages, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/v3/config/storage/:name", v3_config_storage, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/v3/config/evaluator", v3_config_evaluators, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/v3/config/evaluator/:name", v3_config_evaluator, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/v3/config/cluster", v3_config_clusters, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/v3/config/cluster/:cluster", v3_cluster, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/v3/config/consumer", v3_config_consumers, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/v3/config/consumer/:name", v3_config_consumer, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/v3/config/notifier", v3_config_notifiers, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/v3/config/notifier/:name", v3_config_notifier, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/v3/admin/loglevel", v3_config_get_loglevel, ACCESS_NEEDS_READ},
+	{METHOD_POST, "/v3/admin/loglevel", v3_config_set_loglevel,
+	 ACCESS_NEEDS_BURROW_ADMIN_OF_ALL},
 
-	{METHOD_GET, "/api/v1/rules", rules_api_list},
-	{METHOD_POST, "/api/v1/rules/reload", rules_api_reload},
-	{METHOD_GET, "/api/v1/clusters/:cluster/groups/:group/rules", rules_api_group},
+	{METHOD_GET, "/api/v1/clusters", api_clusters, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/api/v1/clusters/:cluster", api_cluster, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/api/v1/clusters/:cluster/groups", api_groups, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/api/v1/clusters/:cluster/groups/:group", api_group, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/api/v1/clusters/:cluster/groups/:group/explain", api_explain,
+	 ACCESS_NEEDS_READ},
+	{METHOD_GET, "/api/v1/clusters/:cluster/groups/:group/events", api_events,
+	 ACCESS_NEEDS_READ},
+	{METHOD_GET, "/api/v1/clusters/:cluster/groups/:group/history", api_history_group,
+	 ACCESS_NEEDS_READ},
+	{METHOD_GET, "/api/v1/clusters/:cluster/groups/:group/partitions/:topic/:partition/history",
+	 api_history_partition, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/api/v1/rules", rules_api_list, ACCESS_NEEDS_READ},
+	{METHOD_POST, "/api/v1/rules/reload", rules_api_reload, ACCESS_NEEDS_ADMIN_OF_ALL},
+	{METHOD_GET, "/api/v1/clusters/:cluster/groups/:group/rules", rules_api_group,
+	 ACCESS_NEEDS_READ},
 
-	{METHOD_GET, "/burrow/admin", health_admin},
-	{METHOD_GET, "/burrow/admin/ready", health_admin_ready},
-	{METHOD_GET, "/healthz", health_live},
-	{METHOD_GET, "/readyz", health_ready},
-	{METHOD_GET, "/metrics", metrics_scrape},
+	{METHOD_GET, "/burrow/admin", health_admin, ACCESS_NEEDS_NOTHING},
+	{METHOD_GET, "/burrow/admin/ready", health_admin_ready, ACCESS_NEEDS_NOTHING},
+	{METHOD_GET, "/healthz", health_live, ACCESS_NEEDS_NOTHING},
+	{METHOD_GET, "/readyz", health_ready, ACCESS_NEEDS_NOTHING},
+	{METHOD_GET, "/metrics", metrics_scrape, ACCESS_NEEDS_METRICS},
 };
 
 static int fill_in(struct server *s)
@@ -128,9 +153,69 @@ const struct server_calls *server_calls(const struct server *s)
 	return &s->calls;
 }
 
-struct board *server_board(struct server *s)
+const struct route *server_routes(size_t *ret_count)
 {
-	return s->board;
+	*ret_count = ARRAY_LEN(ROUTES);
+	return ROUTES;
+}
+
+/* --- what who asks sees of the board --- */
+
+size_t server_all_views(struct server *s, const struct request *rq, struct view ***ret_views)
+{
+	struct view **views = NULL;
+	size_t count = board_all(s->board, &views);
+	size_t seen = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (access_sees(rq->who, views[i]->environment, views[i]->cluster))
+			views[seen++] = views[i];
+		else
+			view_unref(&views[i]);
+	}
+	*ret_views = views;
+	return seen;
+}
+
+/* board_get() among some views. */
+static struct view *pick(struct view *const *views, size_t count, const char *cluster)
+{
+	struct view *alike = NULL;
+	size_t alikes = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (strcasecmp(views[i]->cluster, cluster) != 0)
+			continue;
+		if (strcmp(views[i]->cluster, cluster) == 0)
+			return view_ref(views[i]);
+		alike = views[i];
+		alikes++;
+	}
+	return alikes == 1 ? view_ref(alike) : NULL;
+}
+
+struct view *server_find_view(struct server *s, const struct request *rq, const char *cluster)
+{
+	struct view **views = NULL;
+
+	if (rq->who->scope == 0)
+		return board_get(s->board, cluster);
+	size_t count = server_all_views(s, rq, &views);
+	struct view *found = pick(views, count, cluster);
+	for (size_t i = 0; i < count; i++)
+		view_unref(&views[i]);
+	free(views);
+	return found;
+}
+
+uint64_t server_board_serial(struct server *s)
+{
+	return board_serial(s->board);
+}
+
+void server_drop_group(struct server *s, uint32_t cluster_id, uint32_t group_id, const char *topic)
+{
+	board_drop_group(s->board, cluster_id, group_id, topic);
 }
 
 struct cache *server_cache(struct server *s)
@@ -160,6 +245,67 @@ void server_refuse(const struct server *s, const struct request *rq, int status,
 	v3_end(&j, s, rq);
 }
 
+/* --- who may --- */
+
+static void refuse_access(struct server *s, const struct request *rq, const struct auth_verdict *v,
+			  struct response *rs)
+{
+	size_t count = 0;
+
+	if (strncmp(rq->url, "/api/", 5) == 0)
+		problem_answer(rs, v->status, v->why);
+	else
+		server_refuse(s, rq, v->status, v->why, rs);
+	rs->retry_after_s = v->retry_after_s;
+	if (v->status != 401)
+		return;
+	if (auth_has(s->config.auth, AUTH_TOKEN))
+		rs->challenges[count++] = "Bearer realm=\"warren\"";
+	if (auth_has(s->config.auth, AUTH_PASSWORD) || auth_has(s->config.auth, AUTH_HASH))
+		rs->challenges[count++] = "Basic realm=\"warren\", charset=\"UTF-8\"";
+	if (count == 0) /* the answer must have one, also where a certificate is what is missing */
+		rs->challenges[0] = "Bearer realm=\"warren\"";
+}
+
+bool server_admit(struct server *s, enum access_need need, struct request *rq, struct response *rs)
+{
+	struct auth_ask ask = {
+		.need = need,
+		.authorization = rq->authorization,
+		.certificate = rq->certificate,
+	};
+	struct auth_verdict v;
+
+	memcpy(ask.from, rq->from, sizeof(ask.from));
+	auth_decide(s->config.auth, &ask, clock_mono_ms(), &v);
+	rq->need = need;
+	rq->who = v.who;
+	if (v.status == 200)
+		return true;
+	refuse_access(s, rq, &v, rs);
+	return false;
+}
+
+/* Who changed what, or tried to and is known. Always in the log, whatever its level. */
+static void audit(const struct request *rq, const struct response *rs)
+{
+	static const char *const METHODS[] = {
+		[METHOD_DELETE] = "DELETE", [METHOD_POST] = "POST", [METHOD_PUT] = "PUT"};
+	char body[128];
+	char from[46];
+	size_t size = MIN(rq->body_size, sizeof(body) - 1);
+
+	memcpy(body, rq->body, size);
+	body[size] = '\0';
+	log_audit("change over HTTP", "who=%s from=%s method=%s target=%s body=%s status=%d",
+		  log_quote(rq->who->name[0] != '\0' ? rq->who->name : "anonymous"),
+		  auth_address_str(rq->from, from),
+		  (size_t)rq->method < ARRAY_LEN(METHODS) && METHODS[rq->method] != NULL
+			  ? METHODS[rq->method]
+			  : "GET",
+		  log_quote(rq->target), log_quote(body), rs->status);
+}
+
 void server_handle(struct server *s, struct request *rq, struct response *rs)
 {
 	response_init(rs);
@@ -167,10 +313,13 @@ void server_handle(struct server *s, struct request *rq, struct response *rs)
 		server_refuse(s, rq, 414, "the path is too long", rs);
 		return;
 	}
+	rq->who = NULL;
 	route_dispatch(ROUTES, ARRAY_LEN(ROUTES), s, rq, rs);
 	rq->url = NULL; /* it was route_dispatch()'s */
 	if (rs->body.err == ERR_LIMIT)
 		server_refuse(s, rq, 503, "the answer is larger than this server sends", rs);
 	else if (rs->body.err != ERR_OK)
 		server_refuse(s, rq, 503, "no memory for the answer", rs);
+	if (rq->who != NULL && access_changes(rq->need))
+		audit(rq, rs);
 }

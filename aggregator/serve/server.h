@@ -7,13 +7,21 @@
  * it.
  */
 
+#include "aggregator/judge/story.h"
 #include "aggregator/judge/view.h"
 #include "aggregator/rulebook.h"
+#include "aggregator/serve/auth.h"
 #include "aggregator/serve/request.h"
+#include "aggregator/store/past.h"
 
 /* How the store hands over the points of one partition, oldest first. */
 typedef void server_emit(void *emit_arg, const struct view_partition *p,
 			 const struct view_offset *points, size_t count);
+
+struct server_store {
+	uint64_t used, limit; /* bytes */
+	bool degraded;        /* it takes no writes at present, or not all */
+};
 
 /* The only ways from here to the store. Called from any thread of the HTTP server. */
 struct server_calls {
@@ -30,6 +38,19 @@ struct server_calls {
 	int (*offsets)(void *arg, const struct view *v, const struct view_group *g,
 		       uint32_t max_points, server_emit *emit, void *emit_arg);
 
+	/* What is told of one group: see judge/story.h and ingest/recall.h. */
+	int (*partitions)(void *arg, const struct story_group *g, const struct story_filter *f,
+			  story_on_partition *emit, void *emit_arg);
+	int (*members)(void *arg, const struct story_group *g, story_on_member *emit,
+		       void *emit_arg);
+	int (*events)(void *arg, const struct story_group *g, int64_t before_ms, size_t max,
+		      past_on_event *emit, void *emit_arg);
+	int (*lag)(void *arg, const struct story_group *g, const struct story_span *span,
+		   story_on_lag *emit, void *emit_arg, int64_t *ret_step);
+
+	/* How full the store is. May be NULL: it is not told. */
+	void (*store)(void *arg, struct server_store *ret_s);
+
 	/* The rules in force. Caller gives them back with rulebook_state_free(). */
 	void (*rules)(void *arg, struct rulebook_state *ret_state);
 
@@ -37,11 +58,11 @@ struct server_calls {
 	int (*reload_rules)(void *arg, struct buf *errors, bool *ret_changed);
 };
 
-/* Strings are borrowed and outlive the server. */
+/* Strings, and auth, are borrowed and outlive the server. */
 struct server_config {
 	const char *listen;
 	const char *allow_origin; /* "": no such header */
-	const char *admin_token;  /* secret; "": nobody may administrate */
+	struct auth *auth;        /* who may ask what */
 	const char *host;         /* this machine's name, for "request" in answers; "": asked for */
 	int64_t idle_timeout_ms;
 	int64_t expire_group_ms;
@@ -54,6 +75,7 @@ struct server_config {
 	int64_t raise_after, clear_after;
 };
 
+struct route;
 struct server;
 
 /* board is borrowed and outlives the server. Caller frees *ret_s with server_free(), after the
@@ -72,11 +94,31 @@ void server_handle(struct server *s, struct request *rq, struct response *rs);
 void server_refuse(const struct server *s, const struct request *rq, int status,
 		   const char *message, struct response *rs);
 
+/* All there is to ask for. */
+const struct route *server_routes(size_t *ret_count);
+
+/* --- for the router --- */
+
+/* Whether who asks may. Sets rq->need and rq->who. If not, rs is the refusal. */
+bool server_admit(struct server *s, enum access_need need, struct request *rq, struct response *rs);
+
 /* --- for the handlers --- */
+
+/* The latest view of a cluster, as board_get() finds it, among those that who asks sees;
+ * referenced. NULL if there is none for him. There is no other way from a handler to the board. */
+struct view *server_find_view(struct server *s, const struct request *rq, const char *cluster);
+
+/* All that he sees, referenced, sorted by cluster name. Caller unrefs each and frees the array. */
+size_t server_all_views(struct server *s, const struct request *rq, struct view ***ret_views);
+
+/* Changes with every view. */
+uint64_t server_board_serial(struct server *s);
+
+/* See board_drop_group(). */
+void server_drop_group(struct server *s, uint32_t cluster_id, uint32_t group_id, const char *topic);
 
 const struct server_config *server_config(const struct server *s);
 const struct server_calls *server_calls(const struct server *s);
-struct board *server_board(struct server *s);
 struct cache *server_cache(struct server *s);
 struct metrics *server_metrics(struct server *s);
 bool server_ready(const struct server *s);

@@ -87,13 +87,13 @@ const char *v3_unescape_again(const char *name, char copy[static REQUEST_TARGET_
 	return route_unescape(copy) == ERR_OK ? copy : NULL;
 }
 
-struct view *v3_find_cluster(struct server *s, const char *name)
+struct view *v3_find_cluster(struct server *s, const struct request *rq, const char *name)
 {
 	char copy[REQUEST_TARGET_MAX + 1];
-	struct view *v = board_get(server_board(s), name);
+	struct view *v = server_find_view(s, rq, name);
 
 	if (v == NULL && (name = v3_unescape_again(name, copy)) != NULL)
-		v = board_get(server_board(s), name);
+		v = server_find_view(s, rq, name);
 	return v;
 }
 
@@ -112,7 +112,7 @@ static const struct view_topic *find_topic(const struct view *v, const char *nam
 void v3_clusters(struct server *s, const struct request *rq, struct response *rs)
 {
 	struct view **views = NULL;
-	size_t count = board_all(server_board(s), &views);
+	size_t count = server_all_views(s, rq, &views);
 	struct json j = v3_begin(rs, "cluster list returned");
 
 	json_key(&j, "clusters");
@@ -128,7 +128,7 @@ void v3_clusters(struct server *s, const struct request *rq, struct response *rs
 
 void v3_cluster(struct server *s, const struct request *rq, struct response *rs)
 {
-	CLEANUP(view_unref) struct view *v = v3_find_cluster(s, rq->args[0]);
+	CLEANUP(view_unref) struct view *v = v3_find_cluster(s, rq, rq->args[0]);
 
 	if (v == NULL) {
 		server_refuse(s, rq, 404, "cluster module not found", rs);
@@ -157,7 +157,7 @@ void v3_cluster(struct server *s, const struct request *rq, struct response *rs)
 
 void v3_topics(struct server *s, const struct request *rq, struct response *rs)
 {
-	CLEANUP(view_unref) struct view *v = v3_find_cluster(s, rq->args[0]);
+	CLEANUP(view_unref) struct view *v = v3_find_cluster(s, rq, rq->args[0]);
 
 	if (v == NULL) {
 		server_refuse(s, rq, 404, "cluster not found", rs);
@@ -174,7 +174,7 @@ void v3_topics(struct server *s, const struct request *rq, struct response *rs)
 
 void v3_topic(struct server *s, const struct request *rq, struct response *rs)
 {
-	CLEANUP(view_unref) struct view *v = v3_find_cluster(s, rq->args[0]);
+	CLEANUP(view_unref) struct view *v = v3_find_cluster(s, rq, rq->args[0]);
 	const struct view_topic *t = find_topic(v, rq->args[1]);
 
 	if (t == NULL) {
@@ -193,7 +193,7 @@ void v3_topic(struct server *s, const struct request *rq, struct response *rs)
 
 void v3_topic_consumers(struct server *s, const struct request *rq, struct response *rs)
 {
-	CLEANUP(view_unref) struct view *v = v3_find_cluster(s, rq->args[0]);
+	CLEANUP(view_unref) struct view *v = v3_find_cluster(s, rq, rq->args[0]);
 
 	if (v == NULL) {
 		server_refuse(s, rq, 404, "cluster not found", rs);

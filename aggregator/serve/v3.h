@@ -33,7 +33,7 @@ void v3_end(struct json *j, const struct server *s, const struct request *rq);
 const char *v3_unescape_again(const char *name, char copy[static REQUEST_TARGET_MAX + 1]);
 
 /* The view of the cluster that a name stands for, referenced; NULL: there is none. */
-struct view *v3_find_cluster(struct server *s, const char *name);
+struct view *v3_find_cluster(struct server *s, const struct request *rq, const char *name);
 
 /* "servers":[...],  and the client profile that Burrow has and Warren's agents keep to themselves.
  */

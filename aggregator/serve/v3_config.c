@@ -146,10 +146,10 @@ void v3_config_evaluators(struct server *s, const struct request *rq, struct res
 }
 
 /* Warren's agents are both the cluster and the consumer module of a cluster. */
-static void list_clusters(struct server *s, struct json *j)
+static void list_clusters(struct server *s, const struct request *rq, struct json *j)
 {
 	struct view **views = NULL;
-	size_t count = board_all(server_board(s), &views);
+	size_t count = server_all_views(s, rq, &views);
 
 	for (size_t i = 0; i < count; i++) {
 		json_str(j, views[i]->cluster);
@@ -162,7 +162,7 @@ void v3_config_clusters(struct server *s, const struct request *rq, struct respo
 {
 	struct json j = begin_list(s, rq, rs, "cluster");
 
-	list_clusters(s, &j);
+	list_clusters(s, rq, &j);
 	end_list(&j);
 }
 
@@ -170,7 +170,7 @@ void v3_config_consumers(struct server *s, const struct request *rq, struct resp
 {
 	struct json j = begin_list(s, rq, rs, "consumer");
 
-	list_clusters(s, &j);
+	list_clusters(s, rq, &j);
 	end_list(&j);
 }
 
@@ -240,7 +240,7 @@ void v3_config_evaluator(struct server *s, const struct request *rq, struct resp
 
 void v3_config_consumer(struct server *s, const struct request *rq, struct response *rs)
 {
-	CLEANUP(view_unref) struct view *v = v3_find_cluster(s, rq->args[0]);
+	CLEANUP(view_unref) struct view *v = v3_find_cluster(s, rq, rq->args[0]);
 
 	if (v == NULL) {
 		server_refuse(s, rq, 404, "consumer module not found", rs);

@@ -19,7 +19,7 @@ static const struct view_group *find_group(const struct view *v, const char *nam
 
 void v3_group_list(struct server *s, const struct request *rq, struct response *rs)
 {
-	CLEANUP(view_unref) struct view *v = v3_find_cluster(s, rq->args[0]);
+	CLEANUP(view_unref) struct view *v = v3_find_cluster(s, rq, rq->args[0]);
 
 	if (v == NULL) {
 		server_refuse(s, rq, 404, "cluster not found", rs);
@@ -111,7 +111,7 @@ static void on_points(void *arg, const struct view_partition *p, const struct vi
 
 void v3_group_detail(struct server *s, const struct request *rq, struct response *rs)
 {
-	CLEANUP(view_unref) struct view *v = v3_find_cluster(s, rq->args[0]);
+	CLEANUP(view_unref) struct view *v = v3_find_cluster(s, rq, rq->args[0]);
 	const struct view_group *g = find_group(v, rq->args[1]);
 	const struct server_calls *calls = server_calls(s);
 
@@ -210,7 +210,7 @@ static void status_not_found(struct server *s, const struct request *rq, struct 
 
 static void status(struct server *s, const struct request *rq, struct response *rs, bool all)
 {
-	CLEANUP(view_unref) struct view *v = v3_find_cluster(s, rq->args[0]);
+	CLEANUP(view_unref) struct view *v = v3_find_cluster(s, rq, rq->args[0]);
 	const struct view_group *g = find_group(v, rq->args[1]);
 
 	if (g == NULL) {
@@ -256,7 +256,7 @@ static void removed(struct server *s, const struct request *rq, int err, struct 
 
 void v3_group_delete(struct server *s, const struct request *rq, struct response *rs)
 {
-	CLEANUP(view_unref) struct view *v = v3_find_cluster(s, rq->args[0]);
+	CLEANUP(view_unref) struct view *v = v3_find_cluster(s, rq, rq->args[0]);
 	const struct view_group *g = find_group(v, rq->args[1]);
 	const struct server_calls *calls = server_calls(s);
 	int err = ERR_OK;
@@ -264,7 +264,7 @@ void v3_group_delete(struct server *s, const struct request *rq, struct response
 	if (g != NULL) {
 		err = calls->delete_group(calls->arg, v->cluster_id, g->id);
 		if (err == ERR_OK)
-			board_drop_group(server_board(s), v->cluster_id, g->id, NULL);
+			server_drop_group(s, v->cluster_id, g->id, NULL);
 	}
 	removed(s, rq, err, rs);
 }
@@ -285,7 +285,7 @@ static const char *find_group_topic(const struct view_group *g, const char *name
 
 void v3_group_delete_topic(struct server *s, const struct request *rq, struct response *rs)
 {
-	CLEANUP(view_unref) struct view *v = v3_find_cluster(s, rq->args[0]);
+	CLEANUP(view_unref) struct view *v = v3_find_cluster(s, rq, rq->args[0]);
 	const struct view_group *g = find_group(v, rq->args[1]);
 	const struct server_calls *calls = server_calls(s);
 	char copy[REQUEST_TARGET_MAX + 1];
@@ -295,7 +295,7 @@ void v3_group_delete_topic(struct server *s, const struct request *rq, struct re
 	if (topic != NULL) {
 		err = calls->delete_group_topic(calls->arg, v->cluster_id, g->id, topic);
 		if (err == ERR_OK)
-			board_drop_group(server_board(s), v->cluster_id, g->id, topic);
+			server_drop_group(s, v->cluster_id, g->id, topic);
 	}
 	removed(s, rq, err, rs);
 }

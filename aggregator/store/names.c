@@ -14,6 +14,7 @@
 struct entry {
 	UT_hash_handle hh;
 	uint32_t id;
+	uint32_t used; /* round in which it was last found to be of use */
 	unsigned key_size;
 	char key[]; /* kind (1), cluster (4), text, NUL */
 };
@@ -24,6 +25,9 @@ struct names {
 	struct entry *by_text;
 	struct entry **by_id; /* indexed by id; NULL where unused */
 	uint32_t cap;
+	uint32_t round;
+	uint32_t at;  /* where the dropping of this round is */
+	uint32_t end; /* names of this number and above are newer than the round */
 };
 
 static struct entry *new_entry(enum store_kind kind, uint32_t cluster, const char *text)
@@ -53,6 +57,7 @@ static void insert(struct names *n, struct entry *e, uint32_t id)
 		n->cap = cap;
 	}
 	e->id = id;
+	e->used = n->round;
 	n->by_id[id] = e;
 	HASH_ADD_KEYPTR(hh, n->by_text, e->key, e->key_size, e);
 }
@@ -118,6 +123,7 @@ uint32_t names_intern(struct names *n, struct store_txn *t, enum store_kind kind
 
 	if (known != NULL) {
 		free(e);
+		known->used = n->round;
 		return known->id;
 	}
 	uint32_t id = store_add_name(t, kind, cluster, name);
@@ -139,9 +145,46 @@ void names_drop(struct names *n, struct store_txn *t, uint32_t id)
 	n->by_id[id] = NULL;
 }
 
+bool names_has(const struct names *n, enum store_kind kind, uint32_t id)
+{
+	return id < n->cap && n->by_id[id] != NULL && n->by_id[id]->key[0] == (char)kind;
+}
+
+void names_begin_round(struct names *n)
+{
+	n->round++;
+	n->at = 0;
+	n->end = n->cap;
+}
+
+void names_mark(struct names *n, uint32_t id)
+{
+	if (id < n->cap && n->by_id[id] != NULL)
+		n->by_id[id]->used = n->round;
+}
+
+bool names_drop_unused(struct names *n, struct store_txn *t, size_t max, size_t *ret_dropped)
+{
+	*ret_dropped = 0;
+	for (; n->at < n->end && max > 0; n->at++, max--) {
+		const struct entry *e = n->by_id[n->at];
+
+		if (e == NULL || e->used == n->round || e->key[0] == STORE_CLUSTER)
+			continue;
+		names_drop(n, t, n->at);
+		++*ret_dropped;
+	}
+	return n->at < n->end;
+}
+
 const char *names_text(const struct names *n, uint32_t id)
 {
 	return id < n->cap && n->by_id[id] != NULL ? n->by_id[id]->key + KEY_HEADER : "";
+}
+
+size_t names_count(const struct names *n)
+{
+	return HASH_COUNT(n->by_text);
 }
 
 size_t names_clusters(const struct names *n, uint32_t **ret_ids)

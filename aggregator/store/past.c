@@ -139,6 +139,15 @@ static bool get_event(const MDB_val *key, const MDB_val *v, struct past_event *r
 	return true;
 }
 
+bool past_is_event(const MDB_val *v)
+{
+	const uint8_t no_key[4 * PART] = {0};
+	const MDB_val key = store_val(no_key, sizeof(no_key));
+	struct past_event e;
+
+	return get_event(&key, v, &e);
+}
+
 static bool begins_with(const MDB_val *key, const struct store_key *prefix)
 {
 	return key->mv_size >= prefix->size &&
@@ -163,7 +172,7 @@ static void note(struct store_txn *t, int rc)
 }
 
 void past_each_event(struct store_txn *t, uint32_t cluster, uint32_t group, int64_t before_ms,
-		     size_t max, void (*on_event)(void *arg, const struct past_event *e), void *arg)
+		     size_t max, past_on_event *on_event, void *arg)
 {
 	MDB_cursor *c = open_cursor(t, EVENT);
 	struct store_key prefix = KEY(cluster, group);

@@ -68,6 +68,8 @@ struct past_event {
 	const char *sentence; /* borrowed */
 };
 
+typedef void past_on_event(void *arg, const struct past_event *e);
+
 /* Add an event with a number of its own among those of its group and pass. */
 void past_add_event(struct store_txn *t, uint32_t cluster, uint32_t group, uint32_t number,
 		    const struct past_event *e);
@@ -77,8 +79,7 @@ void past_trim_events(struct store_txn *t, uint32_t cluster, uint32_t group, int
 
 /* Call on_event for up to max events that are older than before_ms, the newest first. */
 void past_each_event(struct store_txn *t, uint32_t cluster, uint32_t group, int64_t before_ms,
-		     size_t max, void (*on_event)(void *arg, const struct past_event *e),
-		     void *arg);
+		     size_t max, past_on_event *on_event, void *arg);
 
 /* --- how far behind: the bins of lag_history.h --- */
 

@@ -27,7 +27,7 @@ int store_from_mdb(int rc)
 	case MDB_VERSION_MISMATCH:
 		return ERR_VERSION;
 	default:
-		return rc > 0 ? -rc : -EIO;
+		return rc > 0 ? -rc : -EIO; /* a full disk is EIO too: LMDB sees a short write */
 	}
 }
 
@@ -65,21 +65,42 @@ static struct store_key log_key(struct store_log_key k)
 
 /* --- transactions --- */
 
+/* Go through the gate and begin; not through it on failure. */
+static int enter(struct store *st, bool write, MDB_txn **ret_txn)
+{
+	unsigned flags = write ? 0 : MDB_RDONLY;
+
+	pthread_rwlock_rdlock(&st->gate);
+	int rc = st->env == NULL ? MDB_PANIC : mdb_txn_begin(st->env, NULL, flags, ret_txn);
+	if (rc == MDB_READERS_FULL) {
+		int dead = 0;
+		mdb_reader_check(st->env, &dead);
+		rc = mdb_txn_begin(st->env, NULL, flags, ret_txn);
+	}
+	if (rc != MDB_SUCCESS)
+		pthread_rwlock_unlock(&st->gate);
+	return rc;
+}
+
 struct store_txn store_begin(struct store *st, bool write)
 {
 	struct store_txn t = {.store = st, .write = write};
 	MDB_txn *txn = NULL;
-	unsigned flags = write ? 0 : MDB_RDONLY;
-	int rc = mdb_txn_begin(st->env, NULL, flags, &txn);
+	int rc = enter(st, write, &txn);
 
-	if (rc == MDB_READERS_FULL) {
-		int dead = 0;
-		mdb_reader_check(st->env, &dead);
-		rc = mdb_txn_begin(st->env, NULL, flags, &txn);
+	if (rc == MDB_PANIC || rc == MDB_MAP_RESIZED) {
+		store_renew(st, rc);
+		rc = enter(st, write, &txn);
 	}
 	store_check(&t, rc);
 	t.txn = txn;
 	return t;
+}
+
+static void leave(struct store_txn *t)
+{
+	t->txn = NULL;
+	pthread_rwlock_unlock(&t->store->gate);
 }
 
 static void close_cursors(struct store_txn *t)
@@ -99,16 +120,22 @@ int store_commit(struct store_txn *t)
 	}
 	close_cursors(t);
 	store_check(t, mdb_txn_commit(t->txn));
-	t->txn = NULL;
+	leave(t);
 	return t->err;
 }
 
 void store_abort(struct store_txn *t)
 {
 	close_cursors(t);
-	if (t->txn != NULL)
-		mdb_txn_abort(t->txn);
-	t->txn = NULL;
+	if (t->txn == NULL)
+		return;
+	mdb_txn_abort(t->txn);
+	leave(t);
+}
+
+void store_touch(struct store_txn *t)
+{
+	store_put_meta(t, "probe", store_get_meta(t, "probe") + 1);
 }
 
 /* --- records of one size --- */
@@ -420,18 +447,16 @@ void store_put_origin(struct store_txn *t, uint32_t cluster, const void *data, s
 	store_put_record(t, ORIGIN, KEY(cluster), data, size);
 }
 
-int64_t store_get_buried(struct store_txn *t, uint32_t cluster, uint32_t group, uint32_t topic)
+bool store_get_buried(struct store_txn *t, uint32_t cluster, uint32_t group, uint32_t topic,
+		      struct store_burial *ret_b)
 {
-	int64_t at_ms = 0;
-
-	store_get_record(t, BURIED, KEY(cluster, group, topic), &at_ms, sizeof(at_ms));
-	return at_ms;
+	return store_get_record(t, BURIED, KEY(cluster, group, topic), ret_b, sizeof(*ret_b));
 }
 
 void store_put_buried(struct store_txn *t, uint32_t cluster, uint32_t group, uint32_t topic,
-		      int64_t at_ms)
+		      const struct store_burial *b)
 {
-	store_put_record(t, BURIED, KEY(cluster, group, topic), &at_ms, sizeof(at_ms));
+	store_put_record(t, BURIED, KEY(cluster, group, topic), b, sizeof(*b));
 }
 
 void store_del_buried(struct store_txn *t, uint32_t cluster, uint32_t group, uint32_t topic)

@@ -17,9 +17,10 @@
 
 struct store;
 
-/* Open, or create, the store in a directory of its own. map_bytes is the most it may grow to.
- * A second process is refused (-EBUSY), as is a store of a newer layout (ERR_VERSION).
- * why says what is wrong and what to do. Caller owns *ret_st. */
+/* Open, or create, the store in a directory of its own; one of an older layout is brought up to
+ * date. map_bytes is the most it may grow to. A second process is refused (-EBUSY), as is a store
+ * of a newer layout (ERR_VERSION), and one that is damaged (ERR_MALFORMED). why says what is wrong
+ * and what to do. Caller owns *ret_st. */
 MUST_CHECK int store_open(const char *dir, size_t map_bytes, char why[static 512],
 			  struct store **ret_st);
 
@@ -35,13 +36,22 @@ struct store_txn {
 	int err; /* the first failure, or ERR_OK */
 };
 
+/* One transaction a thread at a time: another would wait for ever for a store_grow() that waits
+ * for the first. */
 struct store_txn store_begin(struct store *st, bool write);
 
 /* Commit, or abort if t->err is set. Durable when it returns ERR_OK. */
 MUST_CHECK int store_commit(struct store_txn *t);
 void store_abort(struct store_txn *t);
 
-/* Bytes in use and bytes the map may hold. */
+/* After ERR_FULL: have the map grow, to twice its size. Waits until no transaction is open, of any
+ * thread, and holds up new ones. ERR_FULL: it is as large as it may be. */
+MUST_CHECK int store_grow(struct store *st);
+
+/* Write something of no meaning, so that the commit tells whether anything can be written. */
+void store_touch(struct store_txn *t);
+
+/* Bytes in use, those of free pages not counted, and bytes that the store may grow to. */
 void store_usage(struct store *st, uint64_t *ret_used, uint64_t *ret_limit);
 
 /* --- partitions --- */
@@ -116,11 +126,17 @@ bool store_get_origin(struct store_txn *t, uint32_t cluster, const uint8_t **ret
 		      size_t *ret_size);
 void store_put_origin(struct store_txn *t, uint32_t cluster, const void *data, size_t size);
 
-/* A group, or a group's topic (topic 0: the whole group), that was removed by hand or expired at
- * this time: commits that arrived no later stay away when they are sent again. */
-int64_t store_get_buried(struct store_txn *t, uint32_t cluster, uint32_t group, uint32_t topic);
+/* A group, or a group's topic (topic 0: the whole group), that was removed by hand or expired:
+ * commits that arrived no later stay away when they are sent again. */
+struct store_burial {
+	int64_t at_ms;
+	int64_t kept_ms; /* when it was last of use, to a day; at_ms at first */
+};
+
+bool store_get_buried(struct store_txn *t, uint32_t cluster, uint32_t group, uint32_t topic,
+		      struct store_burial *ret_b);
 void store_put_buried(struct store_txn *t, uint32_t cluster, uint32_t group, uint32_t topic,
-		      int64_t at_ms);
+		      const struct store_burial *b);
 void store_del_buried(struct store_txn *t, uint32_t cluster, uint32_t group, uint32_t topic);
 
 /* --- names: see names.h for the table in memory --- */
@@ -150,12 +166,22 @@ int store_each_name(struct store_txn *t, void (*on_name)(void *arg, const struct
 
 /* --- sessions: how far the stream of an agent has been applied --- */
 
+#define STORE_EPOCHS 4
+
 struct store_session {
 	uint64_t epoch;
-	uint64_t applied_seq;
+	uint64_t applied_seq; /* always batches + lost */
 	uint64_t instance;
 	uint64_t session;
-	uint64_t lost; /* batches that never came */
+	uint64_t lost;    /* batches of this epoch that never came */
+	uint64_t batches; /* of this epoch that came, each counted as it was applied or rejected */
+	int64_t seen_ms;  /* last hello or batch, aggregator's wall clock */
+
+	/* Epochs before this one, the last first: an agent may come back with an old state. */
+	struct store_epoch {
+		uint64_t epoch; /* 0: none */
+		uint64_t applied_seq;
+	} earlier[STORE_EPOCHS];
 };
 
 bool store_get_session(struct store_txn *t, const char *agent, struct store_session *ret_s);

@@ -122,8 +122,8 @@ int main(int argc, char **argv)
 {
 	const struct server_calls calls = {
 		.delete_group = forget, .delete_group_topic = forget_topic, .offsets = offsets};
-	const struct server_config config = {
-		.listen = "", .allow_origin = "", .host = "", .intervals = 10};
+	const struct auth_options open = {.anonymous = ACCESS_READ};
+	struct auth *auth = NULL;
 	char listen[32];
 	struct server *s = NULL;
 	struct http *h = NULL;
@@ -134,6 +134,10 @@ int main(int argc, char **argv)
 					     .connections = 480,
 					     .connections_per_address = 480,
 					     .idle_timeout_s = 15};
+	if (auth_new(&open, &auth) != ERR_OK)
+		return 1;
+	const struct server_config config = {
+		.listen = "", .allow_origin = "", .auth = auth, .host = "", .intervals = 10};
 	if (b == NULL || server_new(&config, &calls, b, &s) != ERR_OK)
 		return 1;
 	board_publish(b, made_up(clock_wall_ms()));
@@ -149,6 +153,7 @@ int main(int argc, char **argv)
 	sleep(argc > 1 ? (unsigned)atoi(argv[1]) : 60);
 	http_stop(&h);
 	server_free(&s);
+	auth_free(&auth);
 	board_free(&b);
 	return 0;
 }

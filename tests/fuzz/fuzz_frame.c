@@ -23,6 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (frame_get(data, size, LIMIT, &a, &f) != ERR_OK)
 		return 0;
 	assert(f.size <= LIMIT);
+	assert(!frame_proves(&f, &(struct mac_key){{0}}, &(struct frame_context){0}));
 	frame_put(&again, f.type, f.body, f.size, true);
 	int err = frame_get((const uint8_t *)again.data, again.size, f.size, &a, &g);
 	assert(err == ERR_OK && g.type == f.type && g.size == f.size);

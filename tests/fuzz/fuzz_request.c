@@ -8,6 +8,7 @@
 
 #include "aggregator/serve/server.h"
 #include "common/err.h"
+#include "tests/unit/story_none.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -84,15 +85,21 @@ static void publish(struct board *board)
 
 static struct server *start(struct board *board)
 {
+	const struct auth_options open = {.anonymous = ACCESS_READ, .burrow_open = true};
+	struct auth *auth = NULL;
+
+	if (auth_new(&open, &auth) != ERR_OK)
+		abort();
 	const struct server_config config = {
-		.listen = "", .allow_origin = "", .admin_token = "", .host = "h", .intervals = 3};
-	const struct server_calls calls = {.delete_group = forget,
-					   .delete_group_topic = forget_topic,
-					   .offsets = no_offsets,
-					   .rules = no_rules,
-					   .reload_rules = no_reload};
+		.listen = "", .allow_origin = "", .auth = auth, .host = "h", .intervals = 3};
+	struct server_calls calls = {.delete_group = forget,
+				     .delete_group_topic = forget_topic,
+				     .offsets = no_offsets,
+				     .rules = no_rules,
+				     .reload_rules = no_reload};
 	struct server *s = NULL;
 
+	story_none(&calls);
 	if (server_new(&config, &calls, board, &s) != ERR_OK)
 		abort();
 	return s;

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verdicts against known truth, live: scripted consumers on a real broker, judged once a second.
 
-The whole bench takes nine minutes: tests/verdicts/live/bench.py, as its README says. Here its
-phases are shortened, and aggregator and agent are restarted in the middle.
+The whole bench takes nine minutes: tests/verdicts/live/bench.py, as its README says. Here the
+longest scenarios are left out, and aggregator and agent are killed in the middle.
 """
 
 import json
@@ -32,7 +32,7 @@ def test_every_second_is_right(own_broker, aggregator, start_agent, tmp_path):
                own_broker.bootstrap, "--monitor", "warren=%s:%s" % (aggregator.url, name),
                "--set", "public", "--settle", "10", "--out", str(results)]
     if not LONG:
-        command += ["--scale", "0.65", "--scenarios", ",".join(SCENARIOS)]
+        command += ["--scenarios", ",".join(SCENARIOS)]
     bench = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True,
                              env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
     try:
@@ -50,7 +50,7 @@ def test_every_second_is_right(own_broker, aggregator, start_agent, tmp_path):
 
 def bench_restarts(bench, aggregator, agent):
     """Kill each daemon once while everybody is in the middle of something."""
-    for seconds, daemon in [(110, aggregator), (25, agent)]:
+    for seconds, daemon in [(200, aggregator), (40, agent)]:
         try:
             bench.wait(seconds)
         except subprocess.TimeoutExpired:

@@ -40,6 +40,7 @@ class Daemon:
         self.name = name
         self.dir = str(dir)
         self.process = None
+        self.environment = {}  # beside that of the tests
         os.makedirs(self.dir, exist_ok=True)
         self.config = os.path.join(self.dir, name + ".yaml")
         self.log_path = os.path.join(self.dir, name + ".log")
@@ -54,6 +55,7 @@ class Daemon:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([self.program, "-c", self.config],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            env={**os.environ, **self.environment},
                                             preexec_fn=die_with_parent)
         return self
 
@@ -158,7 +160,7 @@ def quote(name):
 class Agent(Daemon):
     """An agent that ships to the given aggregators."""
 
-    def __init__(self, dir, name, aggregators, clusters, **changes):
+    def __init__(self, dir, name, aggregators, clusters, environment={}, **changes):
         config = {"name": name,
                   "state_dir": os.path.join(str(dir), name + "-state"),
                   "aggregators": [a.link_url() for a in aggregators],
@@ -167,6 +169,7 @@ class Agent(Daemon):
                   "log": {"level": "debug"}}
         config.update(changes)
         super().__init__(AGENT, name, dir, config)
+        self.environment = environment
 
     def start(self):
         super().start()

@@ -19,6 +19,7 @@
 #include "aggregator/serve/server.h"
 #include "common/err.h"
 #include "proto/wire.h"
+#include "tests/unit/story_none.h"
 
 #define T0 1795372995000 /* when all of it was observed */
 
@@ -30,6 +31,7 @@ struct fixture {
 	int delete_err, offsets_err; /* what the calls return */
 	unsigned offsets_calls;
 	struct rulebook *rulebook;
+	struct auth *auth;
 };
 
 static inline struct view_offset fixture_point(int64_t offset, int64_t ago_ms, int64_t lag)
@@ -84,6 +86,8 @@ static inline void fixture_group_g(struct view *v, struct view_group *g)
 				 .status = STATUS_ERR,
 				 .complete = 1.0F / 3.0F,
 				 .total_lag = 57,
+				 .lost = 12,
+				 .margin_ms = 90500,
 				 .time_lag_ms = 61500,
 				 .partitions = p,
 				 .partition_count = 3,
@@ -105,6 +109,7 @@ static inline void fixture_group_u(struct view *v, struct view_group *g, const c
 				 .status = status_of_group(status),
 				 .complete = 1,
 				 .total_lag = (uint64_t)p->lag,
+				 .margin_ms = VIEW_UNKNOWN,
 				 .time_lag_ms = VIEW_UNKNOWN,
 				 .partitions = p,
 				 .partition_count = 1,
@@ -272,16 +277,18 @@ static inline void fixture_open_rules(struct fixture *f, const char *path)
 		fail_msg("%s", buf_str(&errors));
 }
 
-static inline void fixture_start(struct fixture *f)
+/* Serve with these credentials. */
+static inline void fixture_start_with(struct fixture *f, const struct auth_options *options)
 {
 	*f = (struct fixture){.board = board_new()};
+	assert_int_equal(auth_new(options, &f->auth), ERR_OK);
 	assert_non_null(f->board);
 	fixture_open_rules(f, "");
 	board_publish(f->board, fixture_local());
 
 	const struct server_config config = {.listen = "127.0.0.1:18999",
 					     .allow_origin = "mysite.example.com",
-					     .admin_token = "s3cret",
+					     .auth = f->auth,
 					     .host = "vm",
 					     .idle_timeout_ms = 300000,
 					     .expire_group_ms = 604800000,
@@ -292,18 +299,28 @@ static inline void fixture_start(struct fixture *f)
 					     .warn_after_ms = 60000,
 					     .raise_after = 2,
 					     .clear_after = 2};
-	const struct server_calls calls = {.arg = f,
-					   .delete_group = fixture_delete,
-					   .delete_group_topic = fixture_delete_topic,
-					   .offsets = fixture_offsets,
-					   .rules = fixture_rules,
-					   .reload_rules = fixture_reload};
+	struct server_calls calls = {.arg = f,
+				     .delete_group = fixture_delete,
+				     .delete_group_topic = fixture_delete_topic,
+				     .offsets = fixture_offsets,
+				     .rules = fixture_rules,
+				     .reload_rules = fixture_reload};
+	story_none(&calls);
 	assert_int_equal(server_new(&config, &calls, f->board, &f->server), ERR_OK);
+}
+
+/* Without credentials, and as open as Burrow. */
+static inline void fixture_start(struct fixture *f)
+{
+	const struct auth_options open = {.anonymous = ACCESS_READ, .burrow_open = true};
+
+	fixture_start_with(f, &open);
 }
 
 static inline void fixture_stop(struct fixture *f)
 {
 	server_free(&f->server);
+	auth_free(&f->auth);
 	board_free(&f->board);
 	rulebook_close(&f->rulebook);
 }

@@ -73,6 +73,9 @@ static void the_least_configuration_has_defaults(void **state)
 	assert_int_equal(cluster->topics.deny.count, 0);
 	assert_int_equal(cluster->kafka.count, 1);
 	assert_string_equal(cluster->kafka.pairs[0].value, "k:9092");
+	assert_true(cluster->probe.enabled);
+	assert_int_equal(cluster->probe.per_pass, 20);
+	assert_int_equal(cluster->probe.max_bytes, 1 << 20);
 }
 
 static void a_full_configuration_is_read(void **state)
@@ -83,6 +86,8 @@ static void a_full_configuration_is_read(void **state)
 		"name: dc1-prod-a\n"
 		"state_dir: /var/lib/warren-agent\n"
 		"aggregators: ['tcp://[::1]:7701', 'tls+tcp://agg.example.org:7702']\n"
+		"tls: {ca_file: ca, cert_file: /c, key_file: k}\n"
+		"key_file: agent.key\n"
 		"clusters:\n"
 		"  - name: Seoul-1\n"
 		"    environment: PROD\n"
@@ -91,6 +96,7 @@ static void a_full_configuration_is_read(void **state)
 		"    sample_interval: 1m\n"
 		"    groups: {allow: ['*'], deny: ['console-consumer-*']}\n"
 		"    topics: {allow: [], deny: ['__*']}\n"
+		"    probe: {enabled: false, per_pass: 1, max_bytes: 64KiB}\n"
 		"  - name: Seoul-1\n"
 		"    environment: TEST\n"
 		"    kafka: {bootstrap.servers: k3}\n"
@@ -99,6 +105,13 @@ static void a_full_configuration_is_read(void **state)
 		"log: {level: debug, format: json}\n"
 		"insecure: true\n");
 
+	char name[256];
+	agent_config_server_name(cfg, 0, name);
+	assert_string_equal(name, "");
+	agent_config_server_name(cfg, 1, name);
+	assert_string_equal(name, "agg.example.org");
+	assert_string_equal(cfg->tls.files.cert_file, "/c");
+	assert_string_equal(cfg->key_file, "agent.key");
 	assert_int_equal(cfg->clusters.count, 2);
 	const struct agent_cluster *first = agent_config_cluster(cfg, 0);
 	const struct agent_cluster *second = agent_config_cluster(cfg, 1);
@@ -108,6 +121,10 @@ static void a_full_configuration_is_read(void **state)
 	assert_string_equal(first->kafka.pairs[1].key, "socket.timeout.ms");
 	assert_string_equal(first->kafka.pairs[1].value, "3000");
 	assert_string_equal(first->groups.deny.items[0], "console-consumer-*");
+	assert_false(first->probe.enabled);
+	assert_int_equal(first->probe.per_pass, 1);
+	assert_int_equal(first->probe.max_bytes, 64 << 10);
+	assert_true(second->probe.enabled);
 	assert_string_equal(second->environment, "TEST");
 	assert_int_equal(second->source, AGENT_SOURCE_OFFSETS_TOPIC);
 	assert_int_equal(cfg->log.level, LOG_LEVEL_DEBUG);
@@ -128,12 +145,27 @@ static const struct {
 	     "f:1: clusters: missing; it is required\n"},
 	{HEAD "nmae: x", "f:7: nmae: unknown; did you mean name?\n"},
 	{HEAD "sample_interval: 5s",
-	 "f:7: sample_interval: unknown; allowed are name, state_dir, aggregators, clusters, "
-	 "limits, log, insecure\n"},
+	 "f:7: sample_interval: unknown; allowed are name, state_dir, aggregators, tls, "
+	 "key_file, clusters, limits, log, insecure\n"},
+	{"name: a\nstate_dir: /s\naggregators:\n  - tls+tcp://agg:1\n  - tls+tcp://10.0.0.1:2\n"
+	 "clusters:\n  - {name: c, kafka: {bootstrap.servers: k}}\ntls:\n  ca_file: c\n",
+	 "f:5: tls: server_name: missing; tls+tcp://10.0.0.1:2 has no name to find in the "
+	 "aggregator's certificate\n"
+	 "f:9: tls: cert_file: missing; tls+tcp:// needs it\n"
+	 "f:9: tls: key_file: missing; tls+tcp:// needs it\n"},
+	{"name: a\nstate_dir: /s\naggregators: ['tls+tcp://agg:1']\n"
+	 "clusters:\n  - {name: c, kafka: {bootstrap.servers: k}}\n",
+	 "f:1: tls: ca_file: missing; tls+tcp:// needs it\n"
+	 "f:1: tls: cert_file: missing; tls+tcp:// needs it\n"
+	 "f:1: tls: key_file: missing; tls+tcp:// needs it\n"},
 	{HEAD "    sample_interval: 0s",
 	 "f:7: sample_interval: 0s is out of range; allowed are 1s to 10m\n"},
 	{HEAD "    sample_interval: 601s",
 	 "f:7: sample_interval: 601s is out of range; allowed are 1s to 10m\n"},
+	{HEAD "    probe: {per_pass: 0}",
+	 "f:7: per_pass: 0 is out of range; allowed are 1 to 1000\n"},
+	{HEAD "    probe: {max_bytes: 17MiB}",
+	 "f:7: max_bytes: 17MiB is out of range; allowed are 1KiB to 16MiB\n"},
 	{HEAD "    source: topic",
 	 "f:7: source: topic is wrong; expects one of auto, offsets-topic, admin\n"},
 	{HEAD "    groups: ['*']", "f:7: groups: is a list; expects a map of options\n"},
@@ -224,7 +256,8 @@ static void aggregators_are_checked_addresses(void **state)
 
 		buf_printf(&yaml,
 			   "name: a\nstate_dir: /s\naggregators:\n  - tcp://127.0.0.1:1\n  - '%s'\n"
-			   "clusters:\n  - {name: c, kafka: {bootstrap.servers: k}}\n",
+			   "clusters:\n  - {name: c, kafka: {bootstrap.servers: k}}\n"
+			   "tls: {ca_file: /a, cert_file: /c, key_file: /k, server_name: warren}\n",
 			   ADDRESSES[i].address);
 		CLEANUP(agent_config_free)
 		struct agent_config *cfg = parse(buf_str(&yaml), &errors);

@@ -44,7 +44,9 @@ static void the_least_configuration_has_defaults(void **state)
 	assert_string_equal(cfg->data_dir, "/d");
 	assert_true(cfg->map_size == (int64_t)16 << 30);
 	assert_int_equal(cfg->listen.count, 1);
-	assert_string_equal(cfg->listen.items[0], "tcp://127.0.0.1:7701");
+	assert_string_equal(aggregator_config_listen(cfg, 0)->url, "tcp://127.0.0.1:7701");
+	assert_int_equal(cfg->agents.count, 0);
+	assert_int_equal(cfg->limits.new_names, 100000);
 	assert_string_equal(cfg->http.listen, "127.0.0.1:8000");
 	assert_string_equal(cfg->http.allow_origin, "");
 	assert_int_equal(cfg->http.connections, 480);
@@ -61,7 +63,9 @@ static void the_least_configuration_has_defaults(void **state)
 	assert_int_equal(cfg->judge.clear_after, 2);
 	assert_int_equal(cfg->expire_group_ms, 7 * 86400000);
 	assert_string_equal(cfg->rules_file, "");
-	assert_string_equal(cfg->http.admin_token_file, "");
+	assert_int_equal(cfg->http.anonymous, ACCESS_READ);
+	assert_int_equal(cfg->http.auth.count, 0);
+	assert_string_equal(cfg->http.tls.cert_file, "");
 	assert_int_equal(cfg->judge.given, 0);
 	assert_int_equal(cfg->log.level, LOG_LEVEL_INFO);
 	assert_false(cfg->insecure);
@@ -72,15 +76,24 @@ static void a_full_configuration_is_read(void **state)
 	(void)state;
 	CLEANUP(aggregator_config_free)
 	struct aggregator_config *cfg = parse_good(
-		"data_dir: /d\nmap_size: 64MiB\nlisten: ['tcp://0.0.0.0:1', 'tls+tcp://[::]:2']\n"
+		"data_dir: /d\nmap_size: 64MiB\nlisten: ['tcp://0.0.0.0:1', {url: "
+		"'tls+tcp://[::]:2', tls: {ca_file: a, cert_file: b, key_file: c}, clusters: "
+		"['PROD/*']}]\n"
 		"http: {listen: '[::]:80', allow_origin: 'https://x.org:8', connections: 8, "
 		"connections_per_address: 1, idle_timeout: 5m}\n"
 		"judge: {window: 2m, intervals: 60, allowed_lag: 9223372036854775807, "
 		"max_time_lag: 1h, stop_after_min: 1s, stop_after_max: 1s, warn_after: 0s, "
 		"raise_after: 1, clear_after: 100}\n"
+		"agents: [{name: a, key_file: k, clusters: ['*']}]\n"
 		"expire_group: 1h\nlog: {level: error, format: json}\ninsecure: true\n");
 
 	assert_int_equal(cfg->listen.count, 2);
+	const struct aggregator_listen *l = aggregator_config_listen(cfg, 1);
+	assert_string_equal(l->url, "tls+tcp://[::]:2");
+	assert_string_equal(l->tls.key_file, "c");
+	assert_string_equal(l->clusters.items[0], "PROD/*");
+	assert_int_equal(cfg->agents.count, 1);
+	assert_string_equal(aggregator_config_agent(cfg, 0)->clusters.items[0], "*");
 	assert_string_equal(cfg->http.listen, "[::]:80");
 	assert_string_equal(cfg->http.allow_origin, "https://x.org:8");
 	assert_int_equal(cfg->judge.window_ms, 120000);
@@ -89,10 +102,63 @@ static void a_full_configuration_is_read(void **state)
 	assert_int_equal(cfg->log.format, LOG_FORMAT_JSON);
 }
 
+static void the_role_of_strangers_depends_on_who_can_connect(void **state)
+{
+	static const struct {
+		const char *http;
+		enum access_role anonymous;
+	} CASES[] = {
+		{"listen: 127.0.0.1:1", ACCESS_READ},
+		{"listen: '[::1]:1'", ACCESS_READ},
+		{"listen: 0.0.0.0:1", ACCESS_NONE},
+		{"listen: 0.0.0.0:1, anonymous: read", ACCESS_READ},
+		{"listen: 127.0.0.1:1, anonymous: none", ACCESS_NONE},
+		{"listen: 127.0.0.1:1, anonymous: ~", ACCESS_READ},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+		CLEANUP(buf_free) struct buf yaml = {0};
+
+		buf_printf(&yaml, "data_dir: /d\ninsecure: true\nhttp: {%s}\n", CASES[i].http);
+		CLEANUP(aggregator_config_free)
+		struct aggregator_config *cfg = parse_good(buf_str(&yaml));
+		assert_int_equal(cfg->http.anonymous, CASES[i].anonymous);
+	}
+}
+
+static void credentials_are_read(void **state)
+{
+	(void)state;
+	CLEANUP(aggregator_config_free)
+	struct aggregator_config *cfg = parse_good(
+		"data_dir: /d\nhttp:\n  listen: 0.0.0.0:1\n"
+		"  tls: {cert_file: c, key_file: k, client_ca_file: a}\n"
+		"  auth:\n"
+		"  - {name: g, token_file: t, roles: [metrics, read], clusters: [PROD/*, '*']}\n"
+		"  - {name: c, client_cn: host, roles: [admin]}\n");
+	const struct aggregator_credential *a = cfg->http.auth.items;
+	CLEANUP(buf_free) struct buf printed = {0};
+
+	assert_int_equal(cfg->http.auth.count, 2);
+	assert_string_equal(a[0].token_file, "t");
+	assert_int_equal(a[0].roles.count, 2);
+	assert_string_equal(a[0].clusters.items[1], "*");
+	assert_string_equal(a[1].client_cn, "host");
+	assert_string_equal(a[1].clusters.items[0], "*");
+	aggregator_config_print(cfg, &printed);
+	CLEANUP(aggregator_config_free)
+	struct aggregator_config *again = parse_good(buf_str(&printed));
+	assert_int_equal(again->http.auth.count, 2);
+}
+
 #define LISTEN_HELP "is no address; expects one such as 127.0.0.1:8000 or [::1]:8000\n"
 #define HTTP_HELP                                                                                  \
-	"is plain HTTP on other than loopback; put a proxy with TLS in front or set insecure: "    \
-	"true\n"
+	"is open to other machines without TLS and credentials; set http.tls and http.auth, or "   \
+	"insecure: true\n"
+#define ONE_OF                                                                                     \
+	"expects exactly one of token_sha256, token_file, password_hash, password_file and "       \
+	"client_cn\n"
 
 static const struct {
 	const char *yaml; /* behind "data_dir: /d" in line 1 */
@@ -108,7 +174,58 @@ static const struct {
 	{"listen:\n- tcp://localhost:7701\n- tcp://localhost\n",
 	 "f:4: listen: tcp://localhost is no address; expects tcp://host:port or "
 	 "tls+tcp://host:port, an IPv6 host in brackets\n"},
+	{"listen:\n- url: tcp://10.0.0.1:7701\n- {urls: x}\n",
+	 "f:4: urls: unknown; did you mean url?\nf:4: url: missing; it is required\n"
+	 "f:3: insecure: tcp://10.0.0.1:7701 is plain tcp to other than loopback; use tls+tcp:// "
+	 "or set insecure: true\n"},
+	{"listen:\n- url: tls+tcp://0.0.0.0:7701\n  tls: {ca_file: c}\n",
+	 "f:3: tls: cert_file: missing; tls+tcp:// needs it\n"
+	 "f:3: tls: key_file: missing; tls+tcp:// needs it\n"},
+	{"listen: [[a]]", "f:2: listen: item is no map; expects a map\n"},
+	{"agents:\n- {name: a, key_file: k, clusters: [x]}\n- {name: a, key_file: k, clusters: "
+	 "[x]}",
+	 "f:4: agents: a is there twice\n"},
+	{"agents:\n- {name: a, key_file: k}", "f:3: clusters: missing; it is required\n"},
+	{"agents: [a]", "f:2: agents: item is no map; expects a map\n"},
+	{"limits: {new_names: 999}",
+	 "f:2: new_names: 999 is out of range; allowed are 1000 to 1000000000\n"},
 	{"http:\n  listen: 0.0.0.0:8000", "f:3: insecure: 0.0.0.0:8000 " HTTP_HELP},
+	{"http:\n  listen: 0.0.0.0:8000\n  tls: {cert_file: c, key_file: k}",
+	 "f:3: insecure: 0.0.0.0:8000 is open to other machines without credentials; set "
+	 "http.auth, or insecure: true\n"},
+	{"http:\n  listen: 0.0.0.0:8000\n  auth: [{name: n, token_file: t, roles: [read]}]",
+	 "f:3: insecure: 0.0.0.0:8000 is open to other machines without TLS; set http.tls, or "
+	 "insecure: true\n"},
+	{"http:\n  anonymous: admin",
+	 "f:3: anonymous: admin is wrong; expects one of none, metrics, read\n"},
+	{"http:\n  tls: {cert_file: c}", "f:3: tls: cert_file and key_file go together\n"},
+	{"http:\n  tls: {client_ca_file: c}",
+	 "f:3: client_ca_file: needs cert_file and key_file\n"},
+	{"http:\n  auth:\n  - {name: a b, token_file: t, roles: [read]}",
+	 "f:4: name: \"a b\" holds more than plain characters without blanks\n"},
+	{"http:\n  auth:\n  - {name: n, token_file: t}", "f:4: roles: missing; it is required\n"},
+	{"http:\n  auth:\n  - {name: n, roles: [read]}", "f:4: auth: " ONE_OF},
+	{"http:\n  auth:\n  - {name: n, roles: [read], token_file: t, client_cn: c}",
+	 "f:4: auth: " ONE_OF "f:4: client_cn: needs tls.client_ca_file\n"},
+	{"http:\n  auth:\n  - {name: n, roles: [read], password_file: t}",
+	 "f:4: user: goes together with password_hash or password_file\n"},
+	{"http:\n  auth:\n  - {name: n, roles: [read], token_file: t, user: u}",
+	 "f:4: user: goes together with password_hash or password_file\n"},
+	{"http:\n  auth:\n  - {name: n, roles: [read], password_file: t, user: 'u:v'}",
+	 "f:4: user: u:v holds a colon or a control character\n"},
+	{"http:\n  auth:\n  - {name: n, roles: [root], token_file: t}",
+	 "f:4: roles: root is wrong; expects metrics, read or admin\n"},
+	{"http:\n  auth:\n  - {name: n, roles: [read], token_sha256: secret}",
+	 "f:4: token_sha256: is wrong; expects 64 hex digits, as from: printf %s TOKEN | "
+	 "sha256sum\n"},
+	{"http:\n  auth:\n  - {name: n, roles: [read], token_file: t, clusters: [local]}",
+	 "f:4: clusters: local is wrong; expects a pattern such as PROD/* of "
+	 "ENVIRONMENT/CLUSTER\n"},
+	{"http:\n  auth:\n  - {name: n, roles: [read], token_file: t, clusters: []}",
+	 "f:4: clusters: has 0 items; allowed are 1 to 64\n"},
+	{"http:\n  auth:\n  - {name: n, roles: [read], password_file: t, user: u}\n"
+	 "  - {name: n, roles: [read], password_file: t, user: u}",
+	 "f:4: name: n comes twice\nf:4: user: u comes twice\n"},
 	{"http:\n  listen: '[::]:8000'", "f:3: insecure: [::]:8000 " HTTP_HELP},
 	{"http:\n  listen: localhost:8000", "f:3: listen: localhost:8000 " LISTEN_HELP},
 	{"http:\n  listen: 8000", "f:3: listen: 8000 " LISTEN_HELP},
@@ -225,6 +342,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_least_configuration_has_defaults),
 		cmocka_unit_test(a_full_configuration_is_read),
+		cmocka_unit_test(the_role_of_strangers_depends_on_who_can_connect),
+		cmocka_unit_test(credentials_are_read),
 		cmocka_unit_test(all_mistakes_are_told_with_their_lines),
 		cmocka_unit_test(a_missing_directory_is_told),
 		cmocka_unit_test(the_example_loads_and_shows_the_defaults),

@@ -150,7 +150,7 @@ static void what_is_newer_is_told_from_what_is_broken(void **state)
 		int want;
 	} cases[] = {
 		{0, 'X', ERR_MALFORMED}, {3, 2, ERR_VERSION},   {3, 0, ERR_VERSION},
-		{4, 0, ERR_VERSION},     {4, 5, ERR_VERSION},   {5, 2, ERR_VERSION},
+		{4, 0, ERR_VERSION},     {4, 5, ERR_VERSION},   {5, 4, ERR_VERSION},
 		{6, 1, ERR_MALFORMED},   {7, 1, ERR_MALFORMED}, {15, 1, ERR_MALFORMED},
 	};
 
@@ -162,6 +162,62 @@ static void what_is_newer_is_told_from_what_is_broken(void **state)
 		b.data[cases[i].at] = cases[i].value;
 		assert_int_equal(get(&b, BODY_MAX, &f), cases[i].want);
 	}
+}
+
+static const struct frame_context CONTEXT = {1, 2, 3, 4};
+
+static void a_code_proves_who_made_the_frame_and_for_what(void **state)
+{
+	(void)state;
+	uint8_t body[300];
+	struct mac_key key, other;
+
+	mac_random(&key);
+	mac_random(&other);
+	fill(body, sizeof(body), false);
+	for (int compress = 0; compress <= 1; compress++) {
+		CLEANUP(buf_free) struct buf b = {0};
+		struct frame f;
+
+		frame_put(&b, FRAME_BATCH, body, sizeof(body), compress);
+		assert_int_equal(get(&b, BODY_MAX, &f), ERR_OK);
+		assert_false(frame_proves(&f, &key, &CONTEXT)); /* it has none */
+		frame_seal(&b, &key, &CONTEXT);
+		assert_int_equal(get(&b, BODY_MAX, &f), ERR_OK);
+		assert_memory_equal(f.body, body, sizeof(body));
+		assert_true(frame_proves(&f, &key, &CONTEXT));
+		assert_false(frame_proves(&f, &other, &CONTEXT));
+		for (int i = 0; i < 4; i++) {
+			struct frame_context c = CONTEXT;
+
+			((uint64_t *)&c)[i]++;
+			assert_false(frame_proves(&f, &key, &c));
+		}
+		f.type = FRAME_HELLO;
+		assert_false(frame_proves(&f, &key, &CONTEXT));
+	}
+}
+
+static void no_byte_under_a_code_can_be_changed(void **state)
+{
+	(void)state;
+	CLEANUP(buf_free) struct buf b = {0};
+	uint8_t body[40];
+	struct mac_key key;
+	struct frame f;
+
+	mac_random(&key);
+	fill(body, sizeof(body), true);
+	frame_put(&b, FRAME_BATCH, body, sizeof(body), false);
+	frame_seal(&b, &key, &CONTEXT);
+	for (size_t i = 0; i < b.size; i++) {
+		b.data[i] ^= 1;
+		assert_true(get(&b, BODY_MAX, &f) != ERR_OK || !frame_proves(&f, &key, &CONTEXT));
+		b.data[i] ^= 1;
+	}
+	for (; b.size > 0; b.size--)
+		assert_true(get(&b, BODY_MAX, &f) ==
+			    (b.size == FRAME_HEADER + 40 + FRAME_CODE ? ERR_OK : ERR_MALFORMED));
 }
 
 static void a_body_that_does_not_fit_the_arena_is_over_the_limit(void **state)
@@ -185,6 +241,8 @@ int main(void)
 		cmocka_unit_test(the_size_in_the_header_is_bounded),
 		cmocka_unit_test(every_damaged_byte_is_noticed),
 		cmocka_unit_test(what_is_newer_is_told_from_what_is_broken),
+		cmocka_unit_test(a_code_proves_who_made_the_frame_and_for_what),
+		cmocka_unit_test(no_byte_under_a_code_can_be_changed),
 		cmocka_unit_test(a_body_that_does_not_fit_the_arena_is_over_the_limit),
 	};
 

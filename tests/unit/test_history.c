@@ -45,8 +45,14 @@ static void ages_are_right_within_a_bin_over_30_days(void **state)
 	static const struct {
 		int64_t age_ms, off_ms;
 	} CASES[] = {
-		{60 * S, 20 * S},      {14 * 60 * S, 60 * S}, {1 * H, 150 * S}, {5 * H, 150 * S},
-		{20 * H, 21 * 60 * S}, {2 * D, 21 * 60 * S},  {10 * D, 5 * H},  {29 * D, 5 * H},
+		{60 * S, 20 * S},
+		{14 * INT64_C(60) * S, 60 * S},
+		{1 * H, 150 * S},
+		{5 * H, 150 * S},
+		{20 * H, 21 * INT64_C(60) * S},
+		{2 * D, 21 * INT64_C(60) * S},
+		{10 * D, 5 * H},
+		{29 * D, 5 * H},
 	};
 	static const int64_t MESSAGES[] = {3, 250, 100000};
 
@@ -137,7 +143,7 @@ static void a_recreated_topic_resets_it(void **state)
 
 	(void)state;
 	for (int i = 0; i < 1000; i++)
-		history_add(&h, T0 + i * 10 * S, 1000 + i);
+		history_add(&h, T0 + i * INT64_C(10) * S, 1000 + i);
 	assert_int_equal(history_add(&h, T0 + 10000 * S, 20), 15);
 	history_add(&h, T0 + 10010 * S, 40);
 	history_add(&h, T0 + 10020 * S, 60);

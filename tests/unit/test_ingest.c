@@ -8,6 +8,7 @@
 
 #include "aggregator/ingest/apply.h"
 #include "aggregator/ingest/evaluate.h"
+#include "aggregator/ingest/members.h"
 #include "aggregator/ingest/points.h"
 #include "aggregator/ingest/session.h"
 #include "common/err.h"
@@ -400,6 +401,50 @@ static void a_silent_agent_leaves_the_last_verdict(void **state)
 	assert_int_equal(f->view->group_count, 2);
 }
 
+/* The rule of a set for one group, and one of its partitions or "*". */
+static struct rules_entry rule_for(const char *group, const char *partition)
+{
+	return (struct rules_entry){.patterns = {[RULES_GROUP] = group,
+						 [RULES_TOPIC] = "*",
+						 [RULES_PARTITION] = partition,
+						 [RULES_CLUSTER] = "seo*",
+						 [RULES_ENVIRONMENT] = "PROD"}};
+}
+
+static void judge_by(struct fixture *f, const struct rules_entry *entries, size_t count)
+{
+	const struct rules_base base = {.values = RULES_DEFAULT};
+	struct rules_set *set = rules_new("", 1, &base, entries, count);
+
+	rules_memo_free(&f->rules);
+	f->rules = rules_memo_new(set);
+	rules_unref(&set);
+}
+
+static void rules_hold_where_they_match(void **state)
+{
+	struct fixture *f = *state;
+	struct rules_entry entries[] = {rule_for("readers", "1"), rule_for("oth*", "*")};
+
+	entries[0].values.ignore = true;
+	entries[0].given = 1u << RULES_IGNORE;
+	entries[1].values.expire_group_ms = (int64_t)3600 * 1000;
+	entries[1].given = 1u << RULES_EXPIRE_GROUP;
+	judge_by(f, entries, 2);
+	feed_full(f);
+	const struct view_group *g = view_find_group(f->view, "readers");
+	assert_true(g->partitions[0].counted);
+	assert_false(g->partitions[1].counted);
+	assert_int_equal(g->partitions[1].reason, REASON_IGNORED);
+	assert_non_null(view_find_group(f->view, "others"));
+
+	f->pass += 400;
+	struct wire_batch b = new_pass(f, 0);
+	assert_int_equal(feed(f, &b), ERR_OK);
+	assert_non_null(view_find_group(f->view, "readers"));
+	assert_null(view_find_group(f->view, "others"));
+}
+
 static void another_agent_may_not_report_the_same_cluster(void **state)
 {
 	struct fixture *f = *state;
@@ -411,6 +456,33 @@ static void another_agent_may_not_report_the_same_cluster(void **state)
 	b.environment = "QA";
 	assert_int_equal(feed(f, &b), ERR_OK);
 	assert_int_equal(clusters_count(f->clusters), 2);
+}
+
+static void a_subscription_by_pattern_leaves_topics_unknown(void **state)
+{
+	(void)state;
+	const uint32_t subscribed[] = {0};
+	const uint32_t topics[] = {5};
+	const struct wire_member members[] = {{"m-1", "c", "h", subscribed, 1, NULL, 0},
+					      {"m-2", "c", "h", NULL, 0, NULL, 0}};
+	struct wire_group g = {.members = members, .member_count = 1};
+	struct buf packed = {0};
+	struct members m;
+
+	members_pack(&packed, &g, topics);
+	assert_int_equal(members_unpack((uint8_t *)packed.data, packed.size, &m), ERR_OK);
+	assert_true(members_subscribed(&m, 5));
+	members_free(&m);
+	buf_reset(&packed);
+	g.member_count = 2;
+	members_pack(&packed, &g, topics);
+	assert_int_equal(members_unpack((uint8_t *)packed.data, packed.size, &m), ERR_OK);
+	assert_int_equal(m.topic_count, 0);
+	assert_int_equal(m.count, 2);
+	members_free(&m);
+	for (size_t cut = 0; cut < packed.size; cut++)
+		assert_int_equal(members_unpack((uint8_t *)packed.data, cut, &m), ERR_MALFORMED);
+	buf_free(&packed);
 }
 
 struct got {
@@ -428,6 +500,104 @@ static void take_points(void *arg, const struct view_partition *p, const struct 
 		got->points = count;
 		got->last = points[count - 1];
 	}
+}
+
+/* A pass with nothing new but these answers. */
+static void feed_answers(struct fixture *f, const struct wire_probe_row *rows, size_t count)
+{
+	struct wire_batch b = new_pass(f, 0);
+
+	b.probes = rows;
+	b.probe_count = count;
+	assert_int_equal(feed(f, &b), ERR_OK);
+}
+
+/* Two groups stand at one place, a third further on; none of them reads. */
+static void feed_standing(struct fixture *f)
+{
+	struct wire_batch b = new_pass(f, WIRE_PASS_FULL);
+	const struct wire_log_row logs[] = {{ORDERS, 0, 0, 100, -1, 3}};
+	const struct wire_commit_row commits[] = {commit_of(&b, READERS, ORDERS, 0, 90),
+						  commit_of(&b, OTHERS, ORDERS, 0, 90),
+						  commit_of(&b, PAYMENTS, ORDERS, 0, 95)};
+
+	b.logs = logs;
+	b.log_count = ARRAY_LEN(logs);
+	b.commits = commits;
+	b.commit_count = ARRAY_LEN(commits);
+	assert_int_equal(feed(f, &b), ERR_OK);
+	clusters_at(f->clusters, 0)->probe_limit = 20;
+	for (int i = 0; i < 3; i++)
+		feed_answers(f, NULL, 0);
+}
+
+static uint64_t lag_of(const struct fixture *f, const char *group)
+{
+	return view_find_group(f->view, group)->total_lag;
+}
+
+static void groups_at_one_place_are_asked_once_and_all_take_the_answer(void **state)
+{
+	struct fixture *f = *state;
+	const struct probes_wish *list = NULL;
+	const struct wire_probe_row nothing = {ORDERS, 0, 90, 100, WIRE_PROBE_NOTHING, -1};
+	const struct wire_probe_row strange = {OTHERS, 0, 90, 100, WIRE_PROBE_NOTHING, -1};
+
+	feed_standing(f);
+	struct cluster *c = clusters_at(f->clusters, 0);
+	assert_int_equal(probes_take(c->probes, &list), 2);
+	assert_int_equal(list[0].place.offset + list[1].place.offset, 90 + 95);
+	assert_int_equal(list[0].end, 100);
+	feed_answers(f, &strange, 1); /* a topic that nobody knows */
+	assert_int_equal(lag_of(f, "readers"), 10);
+	feed_answers(f, &nothing, 1);
+	assert_int_equal(lag_of(f, "readers"), 0);
+	assert_int_equal(lag_of(f, "others"), 0);
+	assert_int_equal(lag_of(f, "payments"), 5);
+	assert_int_equal(view_find_group(f->view, "readers")->time_lag_ms, 0);
+	assert_int_equal(probes_take(c->probes, &list), 0);
+
+	/* The log has grown, by what has not been read. */
+	struct wire_batch b = new_pass(f, 0);
+	const struct wire_log_row logs[] = {{ORDERS, 0, 0, 103, -1, 3}};
+	b.logs = logs;
+	b.log_count = 1;
+	assert_int_equal(feed(f, &b), ERR_OK);
+	assert_int_equal(lag_of(f, "readers"), 13);
+	feed_answers(f, NULL, 0);
+	feed_answers(f, NULL, 0);
+	assert_int_equal(probes_take(c->probes, &list), 2);
+	assert_int_equal(list[0].end, 103);
+}
+
+static void who_stands_before_a_record_stops_exactly_as_long_as_it_waits(void **state)
+{
+	struct fixture *f = *state;
+	const struct probes_wish *list = NULL;
+
+	feed_standing(f);
+	struct cluster *c = clusters_at(f->clusters, 0);
+	assert_int_equal(probes_take(c->probes, &list), 2);
+	assert_true(view_find_group(f->view, "readers")->time_lag_at_least);
+	const struct wire_probe_row record = {ORDERS, 0, 90, 100, WIRE_PROBE_RECORD, T0 - 1000000};
+	feed_answers(f, &record, 1);
+	const struct view_group *g = view_find_group(f->view, "readers");
+	assert_false(g->time_lag_at_least);
+	assert_int_equal(g->time_lag_ms, f->view->as_of_ms - (T0 - 1000000));
+	for (int i = 0; i < 20; i++)
+		feed_answers(f, NULL, 0);
+	assert_int_equal(view_find_group(f->view, "readers")->status, STATUS_ERR);
+}
+
+static void an_agent_that_does_not_probe_is_asked_nothing(void **state)
+{
+	struct fixture *f = *state;
+	const struct probes_wish *list = NULL;
+
+	feed_standing(f);
+	clusters_at(f->clusters, 0)->probe_limit = 0;
+	feed_answers(f, NULL, 0);
+	assert_int_equal(probes_take(clusters_at(f->clusters, 0)->probes, &list), 0);
 }
 
 static void points_are_the_latest_commits(void **state)
@@ -509,7 +679,7 @@ static void batches_are_taken_once_and_in_order(void **state)
 	assert_int_equal(w.applied_seq, 0);
 
 	/* The numbers are in the store. */
-	sessions_reset(s);
+	sessions_reload(s, &t);
 	sessions_hello(s, &t, &h, 40000, &w);
 	b = (struct wire_batch){.agent = "dc1-a", .epoch = 8, .instance = 3, .seq = 1};
 	assert_int_equal(session_turn(s, &b, 0, &lost), SESSION_NOW);
@@ -517,6 +687,8 @@ static void batches_are_taken_once_and_in_order(void **state)
 	h.version_max = 9;
 	sessions_hello(s, &t, &h, 40000, &w);
 	assert_int_equal(w.code, WIRE_REFUSED);
+	assert_true(session_features(s, "dc1-a") == (h.features & WIRE_FEATURES));
+	assert_true(session_features(s, "other") == 0);
 	sessions_free(&s);
 	store_abort(&t);
 }
@@ -537,7 +709,12 @@ int main(void)
 		WITH_STORE(a_restart_changes_nothing),
 		WITH_STORE(a_buried_group_stays_away_until_it_commits),
 		WITH_STORE(a_silent_agent_leaves_the_last_verdict),
+		WITH_STORE(rules_hold_where_they_match),
 		WITH_STORE(another_agent_may_not_report_the_same_cluster),
+		cmocka_unit_test(a_subscription_by_pattern_leaves_topics_unknown),
+		WITH_STORE(groups_at_one_place_are_asked_once_and_all_take_the_answer),
+		WITH_STORE(who_stands_before_a_record_stops_exactly_as_long_as_it_waits),
+		WITH_STORE(an_agent_that_does_not_probe_is_asked_nothing),
 		WITH_STORE(points_are_the_latest_commits),
 		WITH_STORE(batches_are_taken_once_and_in_order),
 	};

@@ -42,14 +42,14 @@ static void blindness_raises_and_clears_nothing(void **state)
 	(void)state;
 	begin_healthy(&p, 30);
 	struct judge_input in = play_input(&p);
-	in.now_ms += 3600 * 1000;
+	in.now_ms += 3600 * INT64_C(1000);
 	judge(&in, &v);
 	assert_true(v.hold);
 	assert_int_equal(v.reason, REASON_NO_DATA);
 	assert_int_equal(v.status, STATUS_OK);
 	play_on(&p, 12, 200, false, 0);
 	ASSERT_IS(&p, STATUS_STOP, REASON_NO_COMMITS);
-	in.now_ms = p.now_ms + 3600 * 1000;
+	in.now_ms = p.now_ms + 3600 * INT64_C(1000);
 	judge(&in, &v);
 	assert_true(v.hold);
 	assert_int_equal(v.status, STATUS_STOP);
@@ -75,7 +75,7 @@ static void time_that_was_not_seen_is_not_counted_as_silence(void **state)
 	(void)state;
 	begin_healthy(&p, 30);
 	play_on(&p, 2, 200, false, 0);
-	p.now_ms += 300 * 1000; /* broker and agent are away */
+	p.now_ms += 300 * INT64_C(1000); /* broker and agent are away */
 	assert_int_equal(play_on(&p, 3, 200, false, 0), STATUS_OK);
 	assert_int_equal(play_on(&p, 20, 200, true, 4), STATUS_OK);
 }
@@ -88,7 +88,7 @@ static void an_alarm_survives_a_long_blindness(void **state)
 	begin_healthy(&p, 30);
 	play_on(&p, 12, 200, false, 0);
 	ASSERT_IS(&p, STATUS_STOP, REASON_NO_COMMITS);
-	p.now_ms += 3600 * 1000;
+	p.now_ms += 3600 * INT64_C(1000);
 	for (int i = 0; i < 10; i++) {
 		play_on(&p, 1, 200, false, 0);
 		assert_int_equal(p.commit.status, STATUS_STOP);
@@ -119,7 +119,7 @@ static void the_first_passes_are_ok_and_incomplete(void **state)
 	begin(&p);
 	p.end = 1000;
 	p.committed = 10;
-	p.arrival_ms = p.now_ms - 3600 * 1000;
+	p.arrival_ms = p.now_ms - 3600 * INT64_C(1000);
 	for (int i = 0; i < 2; i++) {
 		play_pass(&p);
 		assert_int_equal(p.verdict.reason, REASON_WARMING_UP);
@@ -295,6 +295,172 @@ static void the_probe_finds_that_nothing_waits(void **state)
 	assert_int_equal(play_on(&p, 5, 10, false, 0), STATUS_STOP);
 }
 
+/* What the aggregator does with an answer that came with a pass. */
+static bool answer(struct play *p, int64_t end, enum track_probe what, int64_t record_ms)
+{
+	struct judge_input in = play_input(p);
+
+	if (!track_probe_answer(&p->commit, &p->log, p->committed, end, what, record_ms))
+		return false;
+	(void)track_pass(&p->commit, &p->log, in.group, &p->cluster, p->now_ms);
+	judge(&in, &p->verdict);
+	return true;
+}
+
+static bool wants_probe(const struct play *p)
+{
+	struct judge_input in = play_input(p);
+
+	return judge_wants_probe(&in, &p->verdict);
+}
+
+static void lag_is_nothing_when_nothing_was_found(void **state)
+{
+	struct play p;
+
+	(void)state;
+	begin_healthy(&p, 30);
+	assert_int_equal(p.verdict.lag, 4);
+	assert_false(wants_probe(&p)); /* it moves */
+	play_on(&p, 2, 0, false, 0);
+	assert_true(wants_probe(&p));
+	assert_true(answer(&p, p.end, TRACK_PROBE_NOTHING, 0));
+	assert_int_equal(p.verdict.lag, 0);
+	assert_int_equal(p.verdict.time_lag_ms, 0);
+	assert_false(wants_probe(&p));
+	play_on(&p, 2, 0, false, 0);
+	assert_int_equal(p.verdict.lag, 0);
+	/* A commit further on, where nothing is either. */
+	play_commit(&p, p.committed + 2);
+	play_pass(&p);
+	assert_int_equal(p.verdict.lag, 0);
+	/* The same offset is committed again. */
+	play_commit(&p, p.committed);
+	play_pass(&p);
+	assert_int_equal(p.verdict.lag, 0);
+	/* Back, where something may be. */
+	play_commit(&p, p.committed - 4);
+	play_pass(&p);
+	assert_int_equal(p.verdict.lag, 6);
+	assert_true(answer(&p, p.end, TRACK_PROBE_NOTHING, 0));
+	assert_int_equal(p.verdict.lag, 0);
+	/* Another log. */
+	p.end = 10;
+	play_on(&p, 2, 5, false, 0);
+	assert_int_not_equal(p.verdict.reason, REASON_CAUGHT_UP);
+}
+
+static void what_comes_behind_nothing_waits_from_when_it_came(void **state)
+{
+	struct play p;
+
+	(void)state;
+	begin_healthy(&p, 30);
+	play_on(&p, 5, 0, false, 0);
+	int64_t end = p.end;
+	play_on(&p, 2, 10, false, 0);
+	int64_t before_ms = p.verdict.time_lag_ms;
+	/* The answer is about the log as it was asked. */
+	assert_true(answer(&p, end, TRACK_PROBE_NOTHING, 0));
+	assert_int_equal(p.verdict.lag, 24);
+	assert_true(p.verdict.time_lag_ms > 0 && p.verdict.time_lag_ms <= 20000);
+	assert_true(p.verdict.time_lag_ms < before_ms);
+	/* Beyond what is known of the log nothing is believed. */
+	assert_false(answer(&p, p.end + 1, TRACK_PROBE_NOTHING, 0));
+}
+
+static void a_record_is_no_marker(void **state)
+{
+	struct play p;
+
+	(void)state;
+	begin(&p);
+	play_on(&p, 30, 200, true, 1);
+	play_on(&p, 20, 0, false, 0);
+	ASSERT_IS(&p, STATUS_OK, REASON_CAUGHT_UP); /* one message: taken for a marker */
+	assert_int_equal(p.verdict.lag, 1);
+	assert_true(wants_probe(&p));
+	assert_true(answer(&p, p.end, TRACK_PROBE_RECORD, p.now_ms - 200000));
+	assert_true(p.verdict.time_lag_ms >= 190000);
+	assert_false(wants_probe(&p));
+	play_on(&p, 2, 0, false, 0);
+	ASSERT_IS(&p, STATUS_STOP, REASON_NO_COMMITS);
+	/* It stays known while the log grows. */
+	play_on(&p, 1, 10, false, 0);
+	assert_false(wants_probe(&p));
+}
+
+static void a_record_tells_since_when_what_nobody_saw_waits(void **state)
+{
+	struct play p;
+
+	(void)state;
+	begin(&p);
+	p.end = 1000;
+	play_commit(&p, 900);
+	play_on(&p, 5, 0, false, 0);
+	assert_true(p.verdict.time_lag_at_least);
+	assert_true(wants_probe(&p));
+	assert_true(answer(&p, p.end, TRACK_PROBE_RECORD, p.now_ms - 7654321));
+	assert_false(p.verdict.time_lag_at_least);
+	assert_int_equal(p.verdict.time_lag_ms, 7654321);
+	assert_false(wants_probe(&p));
+}
+
+static void without_an_answer_the_rules_go_on(void **state)
+{
+	struct play p;
+
+	(void)state;
+	begin_healthy(&p, 30);
+	play_on(&p, 3, 0, false, 0);
+	assert_true(answer(&p, p.end, TRACK_PROBE_UNKNOWN, 0));
+	assert_int_equal(p.verdict.lag, 4);
+	assert_int_equal(play_on(&p, 10, 0, false, 0), STATUS_STOP);
+}
+
+static void nobody_asks_where_it_does_not_matter(void **state)
+{
+	struct play p;
+
+	(void)state;
+	begin(&p);
+	play_on(&p, 2, 0, true, 0);
+	assert_false(wants_probe(&p)); /* warming up */
+	begin(&p);
+	play_on(&p, 30, 200, true, 0);
+	play_on(&p, 5, 0, false, 0);
+	assert_false(wants_probe(&p)); /* no lag */
+	begin_healthy(&p, 30);
+	p.rules.ignore = true;
+	play_on(&p, 5, 0, false, 0);
+	assert_false(wants_probe(&p));
+	p.rules.ignore = false;
+	p.start = p.end;
+	play_on(&p, 2, 0, false, 0);
+	assert_false(wants_probe(&p)); /* all of it is deleted */
+	begin_healthy(&p, 30);
+	p.stable = p.committed;
+	play_on(&p, 5, 0, false, 0);
+	ASSERT_IS(&p, STATUS_OK, REASON_OPEN_TRANSACTION);
+	assert_false(wants_probe(&p));
+}
+
+static void markers_before_an_open_transaction_change_nothing(void **state)
+{
+	struct play p;
+
+	(void)state;
+	begin_healthy(&p, 30);
+	p.stable = p.end;
+	play_on(&p, 3, 20, false, 0);
+	assert_int_not_equal(p.verdict.reason, REASON_OPEN_TRANSACTION);
+	assert_true(answer(&p, p.stable, TRACK_PROBE_NOTHING, 0));
+	assert_int_equal(p.verdict.reason, REASON_OPEN_TRANSACTION);
+	assert_int_equal(play_on(&p, 100, 20, false, 0), STATUS_OK);
+	ASSERT_IS(&p, STATUS_OK, REASON_OPEN_TRANSACTION);
+}
+
 static void an_open_transaction_is_nobodys_fault(void **state)
 {
 	struct play p;
@@ -305,7 +471,7 @@ static void an_open_transaction_is_nobodys_fault(void **state)
 	p.stable = p.end;
 	assert_int_equal(play_on(&p, 100, 20, false, 0), STATUS_OK);
 	ASSERT_IS(&p, STATUS_OK, REASON_OPEN_TRANSACTION);
-	assert_true(p.verdict.elapsed_ms > 900 * 1000);
+	assert_true(p.verdict.elapsed_ms > 900 * INT64_C(1000));
 }
 
 /* --- rule 5 --- */
@@ -585,7 +751,7 @@ static void a_crash_loop_of_small_rewinds_is_a_stall(void **state)
 	int64_t top = p.committed;
 	for (int i = 0; i < 20; i++) {
 		p.end += 200;
-		play_commit(&p, top - (i % 3) * 20);
+		play_commit(&p, top - (i % 3) * INT64_C(20));
 		play_pass(&p);
 	}
 	ASSERT_IS(&p, STATUS_STALL, REASON_REWIND_LOOP);
@@ -660,7 +826,7 @@ static void far_behind_but_stable_is_ok_without_a_bound(void **state)
 		play_commit(&p, c += 300 + (i + 1) % 3);
 		assert_int_equal(play_pass(&p), STATUS_OK);
 	}
-	p.rules.max_time_lag_ms = 600 * 1000;
+	p.rules.max_time_lag_ms = 600 * INT64_C(1000);
 	for (int i = 0; i < 3; i++) {
 		p.end += 300;
 		play_commit(&p, c += 300);
@@ -704,7 +870,7 @@ static void ignored_partitions_are_shown_and_not_counted(void **state)
 	assert_int_equal(play_on(&p, 50, 200, false, 0), STATUS_OK);
 	assert_false(p.verdict.counted);
 	p.rules.ignore = false;
-	p.rules.maintenance_until_ms = p.now_ms + 300 * 1000;
+	p.rules.maintenance_until_ms = p.now_ms + 300 * INT64_C(1000);
 	assert_int_equal(play_on(&p, 29, 200, false, 0), STATUS_OK);
 	assert_int_equal(play_on(&p, 3, 200, false, 0), STATUS_STOP);
 }
@@ -974,6 +1140,13 @@ int main(void)
 		cmocka_unit_test(when_nothing_waits_silence_is_fine),
 		cmocka_unit_test(an_allowed_lag_counts_as_none),
 		cmocka_unit_test(the_probe_finds_that_nothing_waits),
+		cmocka_unit_test(lag_is_nothing_when_nothing_was_found),
+		cmocka_unit_test(what_comes_behind_nothing_waits_from_when_it_came),
+		cmocka_unit_test(a_record_is_no_marker),
+		cmocka_unit_test(a_record_tells_since_when_what_nobody_saw_waits),
+		cmocka_unit_test(without_an_answer_the_rules_go_on),
+		cmocka_unit_test(nobody_asks_where_it_does_not_matter),
+		cmocka_unit_test(markers_before_an_open_transaction_change_nothing),
 		cmocka_unit_test(an_open_transaction_is_nobodys_fault),
 		cmocka_unit_test(a_step_back_beyond_what_is_redone_is_a_rewind),
 		cmocka_unit_test(a_reset_is_accepted_after_steady_reading),

@@ -2,6 +2,7 @@
 #include "agent/collect/kafka.h"
 
 #include "agent/collect/kafka_priv.h"
+#include "agent/collect/kafka_probe.h"
 #include "common/clock.h"
 #include "common/err.h"
 
@@ -717,6 +718,100 @@ static void a_handle_that_asks_the_wrong_coordinator_is_replaced(void **state)
 
 /* --- errors --- */
 
+/* --- single records --- */
+
+static struct kafka_probe *open_probe(struct fixture *f)
+{
+	const struct kafka_property props[] = {
+		{"bootstrap.servers", rd_kafka_mock_cluster_bootstraps(f->cluster)}};
+	struct kafka_probe *p = NULL;
+	char why[512] = "";
+
+	assert_int_equal(kafka_probe_open(props, 1, 1 << 20, why, &p), ERR_OK);
+	return p;
+}
+
+static void the_first_unread_record_is_found_or_the_end(void **state)
+{
+	struct fixture *f = *state;
+	struct kafka_probe *p = open_probe(f);
+	const atomic_bool stop = false;
+	struct kafka_peek peeks[] = {
+		{.topic = "a", .partition = 0, .offset = 3},
+		{.topic = "a", .partition = 1, .offset = 0},
+		{.topic = "b", .partition = 0, .offset = 2},
+		{.topic = "b", .partition = 0, .offset = 0},
+	};
+
+	create(f, "a", 2);
+	create(f, "b", 1);
+	produce(f, "a", 0, 5);
+	produce(f, "b", 0, 2);
+	for (int round = 0; round < 2; round++) {
+		kafka_probe_read(p, peeks, 3, 10000, &stop);
+		assert_int_equal(peeks[0].err, ERR_OK);
+		assert_true(peeks[0].found);
+		assert_int_equal(peeks[0].at, 3);
+		assert_true(peeks[0].time_ms > 1600000000000);
+		assert_int_equal(peeks[1].err, ERR_OK);
+		assert_false(peeks[1].found);
+		assert_int_equal(peeks[1].at, 0);
+		assert_int_equal(peeks[2].err, ERR_OK);
+		assert_false(peeks[2].found);
+		assert_int_equal(peeks[2].at, 2);
+	}
+	/* The same partition once more, further back. */
+	kafka_probe_read(p, &peeks[3], 1, 10000, &stop);
+	assert_true(peeks[3].found);
+	assert_int_equal(peeks[3].at, 0);
+	kafka_probe_close(&p);
+}
+
+static void what_gives_no_answer_takes_its_time_and_no_more(void **state)
+{
+	struct fixture *f = *state;
+	struct kafka_probe *p = open_probe(f);
+	const atomic_bool go_on = false, stop = true;
+	struct kafka_peek peeks[] = {
+		{.topic = "a", .partition = 0, .offset = 1},
+		{.topic = "a", .partition = 77, .offset = 1},
+	};
+
+	create(f, "a", 1);
+	produce(f, "a", 0, 5);
+	int64_t begun = clock_mono_ms();
+	kafka_probe_read(p, peeks, 2, 1500, &go_on);
+	assert_true(clock_mono_ms() - begun < 3000);
+	assert_int_equal(peeks[0].err, ERR_OK);
+	assert_true(peeks[1].err == ERR_TIMEOUT || peeks[1].err == ERR_NOT_FOUND);
+	begun = clock_mono_ms();
+	kafka_probe_read(p, &peeks[1], 1, 10000, &stop);
+	assert_true(clock_mono_ms() - begun < 2000);
+	assert_int_equal(peeks[1].err, ERR_TIMEOUT);
+	kafka_probe_close(&p);
+}
+
+static void stable_offsets_are_asked_with_one_that_fails(void **state)
+{
+	struct fixture *f = *state;
+	struct kafka_probe *p = open_probe(f);
+	struct kafka_range ranges[] = {{.topic = "a", .partition = 0},
+				       {.topic = "a", .partition = 77},
+				       {.topic = "a", .partition = 1}};
+
+	create(f, "a", 2);
+	produce(f, "a", 1, 5);
+	kafka_probe_stable(p, ranges, 1, 5000);
+	assert_int_equal(ranges[0].err, ERR_OK);
+	kafka_probe_stable(p, ranges, 3, 5000);
+	assert_int_equal(ranges[0].end, 0);
+	assert_int_not_equal(ranges[1].err, ERR_OK);
+	assert_int_equal(ranges[1].end, -1);
+	assert_int_equal(ranges[2].err, ERR_OK);
+	assert_int_equal(ranges[2].end, 5);
+	kafka_probe_close(&p);
+}
+
 static void errors_are_translated(void **state)
 {
 	(void)state;
@@ -757,6 +852,9 @@ int main(void)
 		ON_CLUSTER(every_request_lands),
 		ON_CLUSTER(late_answers_are_known_and_dropped),
 		ON_CLUSTER(a_handle_that_asks_the_wrong_coordinator_is_replaced),
+		ON_CLUSTER(the_first_unread_record_is_found_or_the_end),
+		ON_CLUSTER(what_gives_no_answer_takes_its_time_and_no_more),
+		ON_CLUSTER(stable_offsets_are_asked_with_one_that_fails),
 		cmocka_unit_test(errors_are_translated),
 	};
 

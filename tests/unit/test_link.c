@@ -155,10 +155,10 @@ static struct ingest_link *listen_on(int port, struct ingest_link_limits limits)
 	CLEANUP(buf_free) struct buf why = {0};
 	struct ingest_link *l = NULL;
 	char url[64];
-	const char *urls[] = {url};
+	const struct ingest_listen listen = {.url = url};
 
 	snprintf(url, sizeof(url), "tcp://127.0.0.1:%d", port);
-	int err = ingest_link_open(urls, 1, &limits, &why, &l);
+	int err = ingest_link_open(&listen, 1, &limits, &why, &l);
 	if (err != ERR_OK)
 		fail_msg("%s", buf_str(&why));
 	return l;
@@ -267,7 +267,7 @@ static struct link *connect_to(int port, struct link_times times)
 	char url[64];
 
 	snprintf(url, sizeof(url), "tcp://127.0.0.1:%d", port);
-	assert_int_equal(link_open(url, times, &l), ERR_OK);
+	assert_int_equal(link_open(url, times, NULL, &l), ERR_OK);
 	return l;
 }
 
@@ -407,7 +407,7 @@ static void a_request_that_is_too_large_is_not_sent(void **state)
 	(void)state;
 	struct server *s = server_new(LIMITS);
 	struct link *l = connect_to(s->port, LINK_TIMES);
-	size_t largest = FRAME_HEADER + WIRE_BODY_MAX;
+	size_t largest = FRAME_HEADER + WIRE_BODY_MAX + FRAME_CODE;
 	uint8_t *body = calloc(1, largest + 1);
 
 	assert_int_equal(link_send(l, 0, body, largest + 1), ERR_LIMIT);
@@ -670,12 +670,14 @@ static void what_cannot_be_listened_on_is_said(void **state)
 		{"tcp://192.0.2.1:7701", ERR_CONFIG, "not an address of this machine"},
 		{"ipc:///tmp/x", ERR_CONFIG, "not a URL"},
 		{"127.0.0.1:7701", ERR_CONFIG, "not a URL"},
+		{"tls+tcp://127.0.0.1:7701", ERR_CONFIG, "not a URL"}, /* without a certificate */
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
 		CLEANUP(buf_free) struct buf why = {0};
 		struct ingest_link *in = NULL;
-		int err = ingest_link_open(&refused[i].url, 1, &LIMITS, &why, &in);
+		const struct ingest_listen listen = {.url = refused[i].url};
+		int err = ingest_link_open(&listen, 1, &LIMITS, &why, &in);
 
 		print_message("%s\n", buf_str(&why));
 		assert_int_equal(err, refused[i].want);
@@ -684,8 +686,9 @@ static void what_cannot_be_listened_on_is_said(void **state)
 		assert_non_null(strstr(buf_str(&why), refused[i].text));
 	}
 	struct link *l = NULL;
-	assert_int_equal(link_open("ipc:///tmp/x", LINK_TIMES, &l), ERR_CONFIG);
-	assert_int_equal(link_open("tcp://", LINK_TIMES, &l), ERR_CONFIG);
+	assert_int_equal(link_open("ipc:///tmp/x", LINK_TIMES, NULL, &l), ERR_CONFIG);
+	assert_int_equal(link_open("tls+tcp://localhost:1", LINK_TIMES, NULL, &l), ERR_CONFIG);
+	assert_int_equal(link_open("tcp://", LINK_TIMES, NULL, &l), ERR_CONFIG);
 	assert_null(l);
 	close(taken);
 }
@@ -696,12 +699,12 @@ static void several_listeners_are_told_apart(void **state)
 	CLEANUP(buf_free) struct buf why = {0};
 	int ports[2] = {free_port(), free_port()};
 	char url[2][64];
-	const char *urls[2] = {url[0], url[1]};
+	const struct ingest_listen listen[2] = {{.url = url[0]}, {.url = url[1]}};
 	struct ingest_link *in = NULL;
 
 	snprintf(url[0], sizeof(url[0]), "tcp://127.0.0.1:%d", ports[0]);
 	snprintf(url[1], sizeof(url[1]), "tcp://127.0.0.1:%d", ports[1]);
-	assert_int_equal(ingest_link_open(urls, 2, &LIMITS, &why, &in), ERR_OK);
+	assert_int_equal(ingest_link_open(listen, 2, &LIMITS, &why, &in), ERR_OK);
 	for (unsigned int i = 0; i < 2; i++) {
 		struct link *l = connect_to(ports[i], LINK_TIMES);
 

@@ -98,6 +98,12 @@ static void warrens_own_are_there(void **state)
 	scrape(*state);
 	assert_true(has_line("warren_consumer_time_lag_seconds{cluster=\"local\",consumer_group="
 			     "\"g\",environment=\"PROD\"} 61.500"));
+	assert_true(has_line("warren_consumer_lost_messages{cluster=\"local\",consumer_group="
+			     "\"g\",environment=\"PROD\"} 12"));
+	assert_true(has_line("warren_consumer_retention_margin_seconds{cluster=\"local\","
+			     "consumer_group=\"g\",environment=\"PROD\"} 90.500"));
+	assert_false(has_line("warren_consumer_retention_margin_seconds{cluster=\"local\","
+			      "consumer_group=\"full\",environment=\"PROD\"} 0"));
 	assert_true(has_line("warren_consumer_stale{cluster=\"local\",consumer_group=\"g\","
 			     "environment=\"PROD\"} 0"));
 	assert_true(has_line("warren_agent_last_seen_timestamp_seconds{agent=\"dc1-a\",cluster="
@@ -209,7 +215,7 @@ static void families_are_together(void **state)
 			assert_int_equal(at[strlen(family)], '{');
 		}
 	}
-	assert_int_equal(count, 18);
+	assert_int_equal(count, 21);
 }
 
 static int free_text(void **state)

@@ -182,6 +182,40 @@ static void what_is_gone_is_told_once_and_not_in_a_full_pass(void **state)
 	assert_int_equal(b->group_count, 1);
 }
 
+static void stable_offsets_and_answers_go_with_the_pass(void **state)
+{
+	struct fixture *f = *state;
+	const char *names[] = {"orders"};
+	const struct probe_answer answers[] = {
+		{"orders", 1, 90, 100, WIRE_PROBE_RECORD, 99000},
+		{"deleted", 0, 1, 2, WIRE_PROBE_NOTHING, WIRE_UNKNOWN},
+		{"__consumer_offsets", 0, 1, 2, WIRE_PROBE_NOTHING, WIRE_UNKNOWN},
+		{"orders", 0, 7, 8, WIRE_PROBE_NOTHING, WIRE_UNKNOWN},
+	};
+	struct pass p = {.cluster = "c",
+			 .number = 1,
+			 .at_ms = 100000,
+			 .answers = answers,
+			 .answer_count = ARRAY_LEN(answers)};
+
+	feed_topics(&f->table, names, 1, 2);
+	feed_ends(&f->table, 100);
+	topics_stable(topics_log(&f->table.topics, "orders", 1), 90);
+	assert_null(topics_log(&f->table.topics, "orders", 2));
+	assert_null(topics_log(&f->table.topics, "other", 0));
+	pass_build(&f->table, &p, receive, f);
+	const struct wire_batch *b = &f->batches[0];
+	assert_int_equal(b->logs[0].stable, WIRE_UNKNOWN);
+	assert_int_equal(b->logs[1].stable, 90);
+	assert_int_equal(b->probe_count, 2);
+	assert_string_equal(b->names[b->probes[0].topic], "orders");
+	assert_int_equal(b->probes[0].partition, 1);
+	assert_int_equal(b->probes[0].offset, 90);
+	assert_int_equal(b->probes[0].answer, WIRE_PROBE_RECORD);
+	assert_int_equal(b->probes[0].time_ms, 99000);
+	assert_int_equal(b->probes[1].end, 8);
+}
+
 static void members_are_told_with_what_they_own(void **state)
 {
 	struct fixture *f = *state;
@@ -356,6 +390,7 @@ int main(void)
 		WITH_TABLE(a_report_carries_no_pass),
 		WITH_TABLE(only_what_changed_is_told_and_a_full_pass_tells_all),
 		WITH_TABLE(what_is_gone_is_told_once_and_not_in_a_full_pass),
+		WITH_TABLE(stable_offsets_and_answers_go_with_the_pass),
 		WITH_TABLE(members_are_told_with_what_they_own),
 		WITH_TABLE(an_assignment_waits_until_its_topic_is_known),
 		WITH_TABLE(a_large_pass_is_cut_into_batches_of_about_the_target),

@@ -13,13 +13,14 @@ static void echo(struct server *s, const struct request *rq, struct response *rs
 }
 
 static const struct route TABLE[] = {
-	{METHOD_GET, "/v3/kafka", echo},
-	{METHOD_GET, "/v3/kafka/:cluster", echo},
-	{METHOD_GET, "/v3/kafka/:cluster/consumer/:group", echo},
-	{METHOD_GET, "/v3/kafka/:cluster/consumer/:group/lag", echo},
-	{METHOD_DELETE, "/v3/kafka/:cluster/consumer/:group", echo},
-	{METHOD_DELETE, "/v3/kafka/:cluster/consumer/:group/topic/:topic", echo},
-	{METHOD_POST, "/v3/admin/loglevel", echo},
+	{METHOD_GET, "/v3/kafka", echo, ACCESS_NEEDS_NOTHING},
+	{METHOD_GET, "/v3/kafka/:cluster", echo, ACCESS_NEEDS_NOTHING},
+	{METHOD_GET, "/v3/kafka/:cluster/consumer/:group", echo, ACCESS_NEEDS_NOTHING},
+	{METHOD_GET, "/v3/kafka/:cluster/consumer/:group/lag", echo, ACCESS_NEEDS_NOTHING},
+	{METHOD_DELETE, "/v3/kafka/:cluster/consumer/:group", echo, ACCESS_NEEDS_NOTHING},
+	{METHOD_DELETE, "/v3/kafka/:cluster/consumer/:group/topic/:topic", echo,
+	 ACCESS_NEEDS_NOTHING},
+	{METHOD_POST, "/v3/admin/loglevel", echo, ACCESS_NEEDS_NOTHING},
 };
 
 #define CATCH_ALL "{\"error\":true,\"message\":\"invalid request type\",\"result\":{}}\n"

@@ -244,6 +244,49 @@ static void labels_add_up_and_the_most_specific_wins(void **state)
 	free(labels);
 }
 
+/* --- what is not counted --- */
+
+#define NOW 1700000000000
+
+static const struct {
+	struct rules rules;
+	bool counted;
+	const char *says; /* how the sentence begins */
+} IGNORED[] = {
+	{{.ignore = true}, false, "not counted: a rule says ignore ("},
+	{{.maintenance_until_ms = NOW + 7200000, .maintenance_why = "new \"disks\""},
+	 false,
+	 "not counted: in maintenance for another 2 h, because \"new \"disks\"\" ("},
+	{{.maintenance_until_ms = NOW + 1, .maintenance_why = ""},
+	 false,
+	 "not counted: in maintenance for another less than 1 s ("},
+	{{.maintenance_until_ms = NOW, .maintenance_why = "over"}, true, ""},
+};
+
+static void what_is_ignored_is_not_counted_and_says_why(void **state)
+{
+	(void)state;
+	const struct commit_track t = {.offset = TRACK_UNKNOWN};
+	const struct cluster_track cluster = {
+		.interval_ms = 10000, .passes = 9, .last_ms = NOW, .before_ms = NOW - 10000};
+
+	for (size_t i = 0; i < ARRAY_LEN(IGNORED); i++) {
+		CLEANUP(buf_free) struct buf text = {0};
+		const struct judge_input in = {.commit = &t,
+					       .cluster = &cluster,
+					       .rules = &IGNORED[i].rules,
+					       .now_ms = NOW};
+		struct verdict v;
+
+		judge(&in, &v);
+		assert_int_equal(v.counted, IGNORED[i].counted);
+		assert_int_equal(v.reason == REASON_IGNORED, !IGNORED[i].counted);
+		explain(&in, &v, &text);
+		if (strncmp(buf_str(&text), IGNORED[i].says, strlen(IGNORED[i].says)) != 0)
+			fail_msg("it says: %s", buf_str(&text));
+	}
+}
+
 /* --- the memo --- */
 
 static unsigned seed;
@@ -450,6 +493,7 @@ int main(void)
 		cmocka_unit_test(whole_groups_and_topics_have_no_rules_of_their_parts),
 		cmocka_unit_test(each_key_comes_from_where_it_is_given),
 		cmocka_unit_test(labels_add_up_and_the_most_specific_wins),
+		cmocka_unit_test(what_is_ignored_is_not_counted_and_says_why),
 		cmocka_unit_test(a_memo_says_what_the_slow_way_says),
 		cmocka_unit_test(a_memo_holds_more_places_than_it_began_with),
 		cmocka_unit_test(places_that_are_alike_share_an_answer),

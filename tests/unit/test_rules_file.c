@@ -449,11 +449,18 @@ static void names_of_files_are_beside_the_configuration(void **state)
 	snprintf(path, sizeof(path), "%s/a.yaml", temp.dir);
 	snprintf(rules, sizeof(rules), "%s/r/rules.yaml", temp.dir);
 	FILE *f = fopen(path, "w");
-	fputs("data_dir: /d\nrules_file: r/rules.yaml\nhttp: {admin_token_file: /t}\n", f);
+	fputs("data_dir: /d\nrules_file: r/rules.yaml\nhttp:\n  tls: {cert_file: /c, key_file: k}\n"
+	      "  auth: [{name: n, roles: [read], token_file: t}]\n",
+	      f);
 	fclose(f);
 	assert_int_equal(aggregator_config_load(path, &cfg, &errors), ERR_OK);
 	assert_string_equal(cfg->rules_file, rules);
-	assert_string_equal(cfg->http.admin_token_file, "/t");
+	assert_string_equal(cfg->http.tls.cert_file, "/c");
+	snprintf(rules, sizeof(rules), "%s/k", temp.dir);
+	assert_string_equal(cfg->http.tls.key_file, rules);
+	const struct aggregator_credential *who = cfg->http.auth.items;
+	snprintf(rules, sizeof(rules), "%s/t", temp.dir);
+	assert_string_equal(who->token_file, rules);
 	temp_remove(&temp);
 }
 

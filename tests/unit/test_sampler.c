@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "agent/collect/kafka_probe.h"
 #include "agent/collect/sampler.h"
 #include "common/clock.h"
 #include "common/err.h"
@@ -206,6 +207,47 @@ int kafka_describe(struct kafka *k, const char *const *groups, size_t count, int
 	assert_string_equal(groups[0], "g");
 	on_group(arg, &d);
 	return ERR_OK;
+}
+
+int kafka_probe_open(const struct kafka_property *props, size_t count, int64_t max_bytes,
+		     char why[static 512], struct kafka_probe **ret_p)
+{
+	(void)props;
+	(void)count;
+	(void)max_bytes;
+	(void)why;
+	*ret_p = calloc(1, 1);
+	return ERR_OK;
+}
+
+void kafka_probe_close(struct kafka_probe **p)
+{
+	free(*p);
+	*p = NULL;
+}
+
+/* Reading committed records ends at 400: beyond it a transaction is open. */
+void kafka_probe_read(struct kafka_probe *p, struct kafka_peek *peeks, size_t count, int timeout_ms,
+		      const atomic_bool *stop)
+{
+	(void)p;
+	(void)timeout_ms;
+	(void)stop;
+	for (size_t i = 0; i < count; i++) {
+		peeks[i].at = 400;
+		peeks[i].err = ERR_OK;
+	}
+}
+
+void kafka_probe_stable(struct kafka_probe *p, struct kafka_range *ranges, size_t count,
+			int timeout_ms)
+{
+	(void)p;
+	(void)timeout_ms;
+	for (size_t i = 0; i < count; i++) {
+		ranges[i].end = 400;
+		ranges[i].err = ERR_OK;
+	}
 }
 
 /* --- the tests --- */
@@ -446,6 +488,31 @@ static void a_costly_listing_waits_for_a_reason(void **state)
 	assert_int_equal(cluster.listings, before + 1);
 }
 
+static void where_a_transaction_was_met_the_stable_offset_is_asked(void **state)
+{
+	struct fixture *f = *state;
+	const struct wire_probe question = {"orders", 1, 400, 500};
+	struct probe_answer answer;
+
+	f->conf.probe = (struct agent_probe){.enabled = true, .per_pass = 3};
+	f->s.probe = probe_new(&f->conf);
+	cluster.records[0] = 1;
+	assert_int_equal(sample(f), SAMPLE_CATCHING_UP);
+	catch_up(f);
+	assert_int_equal(sample(f), SAMPLE_COMPLETE);
+	assert_int_equal(f->s.table.topics.items[1].logs[1].stable, WIRE_UNKNOWN);
+	probe_ask(f->s.probe, &question, 1);
+	while (probe_take(f->s.probe, &answer, 1) == 0)
+		;
+	table_sent(&f->s.table);
+	assert_int_equal(sample(f), SAMPLE_COMPLETE);
+	assert_int_equal(f->s.table.topics.items[1].logs[1].stable, 400);
+	assert_true(f->s.table.topics.items[1].logs[1].unsent);
+	assert_int_equal(f->s.table.topics.items[1].logs[0].stable, WIRE_UNKNOWN);
+	probe_ask_stop(f->s.probe);
+	assert_true(probe_join(&f->s.probe, 5000));
+}
+
 int main(void)
 {
 #define WITH_SAMPLER(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -460,6 +527,7 @@ int main(void)
 		WITH_SAMPLER(a_closed_topic_alone_makes_blind_until_it_is_opened),
 		WITH_SAMPLER(when_no_broker_answers_the_table_stays_as_it_was),
 		WITH_SAMPLER(a_costly_listing_waits_for_a_reason),
+		WITH_SAMPLER(where_a_transaction_was_met_the_stable_offset_is_asked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

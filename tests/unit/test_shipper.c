@@ -41,6 +41,16 @@ static struct {
 	uint64_t reject; /* this number is rejected */
 	bool newest_first;
 	bool silent; /* answers nothing */
+	bool asks;   /* for a probe with every ack */
+	unsigned int asked;
+
+	bool challenging; /* wants proof by key */
+	struct mac_key key;
+	uint8_t challenge[MAC_SIZE];
+	unsigned int challenges;
+	unsigned int unproved; /* batches without the right code */
+	unsigned int renewed;
+	unsigned int renewed_flying;
 
 	struct wire_hello last_hello;
 	uint64_t hello_epoch;
@@ -56,12 +66,28 @@ static struct {
 
 static pthread_mutex_t peer_lock = PTHREAD_MUTEX_INITIALIZER;
 
-int link_open(const char *url, struct link_times times, struct link **ret_link)
+int link_open(const char *url, struct link_times times, const struct link_tls *tls,
+	      struct link **ret_link)
 {
 	(void)times;
+	(void)tls;
 	if (strncmp(url, "tcp://", 6) != 0)
 		return ERR_CONFIG;
 	*ret_link = calloc(1, sizeof(**ret_link));
+	return ERR_OK;
+}
+
+int link_renew(struct link *l, const struct link_tls *tls)
+{
+	(void)l;
+	assert_non_null(tls->cert);
+	assert_string_equal(tls->server_name, "aggregator");
+	pthread_mutex_lock(&peer_lock);
+	peer.renewed++;
+	peer.renewed_flying = 0;
+	for (size_t i = 0; i < LINK_SLOTS; i++)
+		peer.renewed_flying += l->busy[i];
+	pthread_mutex_unlock(&peer_lock);
 	return ERR_OK;
 }
 
@@ -88,16 +114,26 @@ static void answer_hello(const struct frame *f)
 	peer.hellos++;
 	peer.hello_epoch = h.epoch;
 	peer.last_hello = h;
+	bool proved = h.challenge != NULL && mac_same(h.challenge, peer.challenge) &&
+		      frame_proves(f, &peer.key, &(struct frame_context){0});
+	CLEANUP(buf_free) struct buf body = {0};
+	if (peer.challenging && !proved) {
+		peer.challenges++;
+		peer.challenge[0]++;
+		wire_put_welcome(&body, &(struct wire_welcome){.code = WIRE_CHALLENGE,
+							       .challenge = peer.challenge});
+		frame_put(&peer.reply, FRAME_WELCOME, body.data, body.size, false);
+		return;
+	}
 	struct wire_welcome w = {.code = peer.hello_code,
 				 .reason = "because",
 				 .version = 1,
 				 .features = WIRE_FEATURES,
-				 .session = 1,
+				 .session = 77,
 				 .applied_seq = peer.applied,
 				 .max_batch_bytes = WIRE_BODY_MAX,
 				 .credit = peer.credit};
 	peer.hello_seen = peer.hello_code == WIRE_OK;
-	CLEANUP(buf_free) struct buf body = {0};
 	wire_put_welcome(&body, &w);
 	frame_put(&peer.reply, FRAME_WELCOME, body.data, body.size, false);
 }
@@ -128,7 +164,18 @@ static void answer_batch(const struct frame *f)
 	assert_int_equal(b.instance, 99);
 	assert_true(b.seq > 0 && b.seq < APPLIED_MAX);
 	assert_true(b.floor_seq <= b.seq);
+	const struct frame_context context = {77, b.instance, b.epoch, b.seq};
+	assert_int_equal(f->code != NULL, peer.challenging);
+	if (peer.challenging)
+		peer.unproved += !frame_proves(f, &peer.key, &context);
+	static const struct wire_probe probe = {"orders", 3, 90, 100};
 	struct wire_ack a = {.code = judge(&b), .seq = b.seq, .retry_ms = 5, .reason = ""};
+	if (peer.asks) {
+		a.probe_cluster = "Seoul-1";
+		a.probe_environment = "PROD";
+		a.probes = &probe;
+		a.probe_count = 1;
+	}
 	CLEANUP(buf_free) struct buf body = {0};
 	wire_put_ack(&body, &a);
 	frame_put(&peer.reply, FRAME_ACK, body.data, body.size, false);
@@ -224,6 +271,8 @@ struct fixture {
 	struct temp temp;
 	struct state *st;
 	struct shipper *shipper;
+	bool probes;
+	struct identity identity;
 };
 
 static int setup(void **state)
@@ -261,13 +310,30 @@ static int teardown(void **state)
 	return 0;
 }
 
+static void on_probes(void *arg, const struct wire_ack *ack)
+{
+	assert_ptr_equal(arg, &peer);
+	assert_string_equal(ack->probe_cluster, "Seoul-1");
+	assert_string_equal(ack->probe_environment, "PROD");
+	assert_int_equal(ack->probe_count, 1);
+	assert_string_equal(ack->probes[0].topic, "orders");
+	assert_int_equal(ack->probes[0].offset, 90);
+	pthread_mutex_lock(&peer_lock);
+	peer.asked++;
+	pthread_mutex_unlock(&peer_lock);
+}
+
 static void start(struct fixture *f)
 {
 	struct shipper_options options = {.agent = "agent-1",
 					  .address = "tcp://one:1",
 					  .clusters = CLUSTERS,
 					  .cluster_count = 1,
-					  .instance = 99};
+					  .instance = 99,
+					  .server_name = "aggregator",
+					  .identity = f->identity,
+					  .on_probes = f->probes ? on_probes : NULL,
+					  .arg = &peer};
 
 	assert_int_equal(shipper_start(&options, f->st, &f->shipper), ERR_OK);
 }
@@ -456,6 +522,37 @@ static void numbers_used_by_somebody_else_begin_a_new_epoch(void **state)
 	assert_int_equal(peer.got[1], 1);
 }
 
+static void what_an_aggregator_asks_for_is_handed_on(void **state)
+{
+	struct fixture *f = *state;
+
+	peer.asks = true;
+	append(f, 5);
+	f->probes = true;
+	start(f);
+	assert_true(wait_for(5));
+	assert_true(wait_for_cursor(f, 5));
+	pthread_mutex_lock(&peer_lock);
+	assert_int_equal(peer.asked, 5);
+	assert_true(peer.last_hello.features & WIRE_FEATURE_PROBE);
+	pthread_mutex_unlock(&peer_lock);
+}
+
+static void an_agent_that_does_not_probe_says_so(void **state)
+{
+	struct fixture *f = *state;
+
+	peer.asks = true;
+	append(f, 5);
+	start(f);
+	assert_true(wait_for(5));
+	assert_true(wait_for_cursor(f, 5));
+	pthread_mutex_lock(&peer_lock);
+	assert_int_equal(peer.asked, 0);
+	assert_false(peer.last_hello.features & WIRE_FEATURE_PROBE);
+	pthread_mutex_unlock(&peer_lock);
+}
+
 static void a_refused_agent_keeps_its_batches(void **state)
 {
 	struct fixture *f = *state;
@@ -471,6 +568,77 @@ static void a_refused_agent_keeps_its_batches(void **state)
 	assert_int_equal(peer.count, 0);
 	state_spool(f->st, &s);
 	assert_int_equal(s.floor_seq, 1);
+}
+
+static void an_aggregator_that_asks_is_given_proof(void **state)
+{
+	struct fixture *f = *state;
+
+	mac_random(&peer.key);
+	peer.challenging = true;
+	f->identity = (struct identity){.keyed = true, .key = peer.key};
+	append(f, 20);
+	start(f);
+	assert_true(wait_for(20));
+	set_up(false); /* a challenge is for one connection */
+	nap();
+	nap();
+	set_up(true);
+	append(f, 20);
+	assert_true(wait_for(40));
+	assert_true(wait_for_cursor(f, 40));
+	assert_int_equal(peer.unproved, 0);
+	assert_true(peer.challenges >= 1);
+}
+
+static void an_agent_without_the_right_key_keeps_its_batches(void **state)
+{
+	struct fixture *f = *state;
+
+	log_set_level((enum log_level)(LOG_LEVEL_ERROR + 1));
+	mac_random(&peer.key);
+	peer.challenging = true;
+	f->identity.keyed = true;
+	append(f, 5);
+	start(f);
+	for (int i = 0; i < 100; i++)
+		nap();
+	assert_int_equal(peer.count, 0);
+	assert_int_equal(hellos(), 4); /* then it waits */
+}
+
+static void an_agent_without_a_key_does_not_ask_again_and_again(void **state)
+{
+	struct fixture *f = *state;
+
+	log_set_level((enum log_level)(LOG_LEVEL_ERROR + 1));
+	peer.challenging = true;
+	append(f, 5);
+	start(f);
+	for (int i = 0; i < 50; i++)
+		nap();
+	assert_int_equal(peer.count, 0);
+	assert_int_equal(hellos(), 1);
+}
+
+static void a_new_identity_is_shown_when_nothing_is_under_way(void **state)
+{
+	struct fixture *f = *state;
+	static char none[] = "";
+	struct cert cert = {.ca = none, .chain = none, .key = none, .references = 10};
+	const struct identity fresh = {.cert = &cert, .keyed = true, .key = {{1}}};
+
+	append(f, 50);
+	start(f);
+	for (int i = 0; i < 3; i++) {
+		shipper_renew(f->shipper, &fresh);
+		append(f, 50);
+		assert_true(wait_for(50 * (uint64_t)(i + 2)));
+	}
+	assert_true(wait_for_cursor(f, 200));
+	assert_in_range(peer.renewed, 1, 3);
+	assert_int_equal(peer.renewed_flying, 0);
+	assert_int_equal(peer.duplicates, 0);
 }
 
 static void at_the_end_what_is_there_is_delivered(void **state)
@@ -512,7 +680,13 @@ int main(void)
 		WITH_STATE(what_was_acknowledged_before_a_restart_is_not_sent_again),
 		WITH_STATE(an_aggregator_that_lacks_what_is_no_more_gets_a_full_pass),
 		WITH_STATE(numbers_used_by_somebody_else_begin_a_new_epoch),
+		WITH_STATE(what_an_aggregator_asks_for_is_handed_on),
+		WITH_STATE(an_agent_that_does_not_probe_says_so),
 		WITH_STATE(a_refused_agent_keeps_its_batches),
+		WITH_STATE(an_aggregator_that_asks_is_given_proof),
+		WITH_STATE(an_agent_without_the_right_key_keeps_its_batches),
+		WITH_STATE(an_agent_without_a_key_does_not_ask_again_and_again),
+		WITH_STATE(a_new_identity_is_shown_when_nothing_is_under_way),
 		WITH_STATE(at_the_end_what_is_there_is_delivered),
 		WITH_STATE(at_the_end_a_silent_aggregator_is_not_waited_for),
 	};

@@ -257,19 +257,22 @@ static void sessions_and_burials_are_kept(void **state)
 	struct fixture *f = *state;
 	struct store_txn t = store_begin(f->store, true);
 	struct store_session s = {.epoch = 5, .applied_seq = 6};
+	struct store_burial b;
 
 	store_put_session(&t, "dc1-a", &s);
-	store_put_buried(&t, 1, 2, 0, 1234);
+	store_put_buried(&t, 1, 2, 0, &(struct store_burial){1234, 1235});
 	assert_int_equal(store_commit(&t), ERR_OK);
 	t = store_begin(f->store, true);
 	s = (struct store_session){0};
 	assert_true(store_get_session(&t, "dc1-a", &s));
 	assert_int_equal(s.applied_seq, 6);
 	assert_false(store_get_session(&t, "dc1-b", &s));
-	assert_int_equal(store_get_buried(&t, 1, 2, 0), 1234);
-	assert_int_equal(store_get_buried(&t, 1, 2, 9), 0);
+	assert_true(store_get_buried(&t, 1, 2, 0, &b));
+	assert_int_equal(b.at_ms, 1234);
+	assert_int_equal(b.kept_ms, 1235);
+	assert_false(store_get_buried(&t, 1, 2, 9, &b));
 	store_del_buried(&t, 1, 2, 0);
-	assert_int_equal(store_get_buried(&t, 1, 2, 0), 0);
+	assert_false(store_get_buried(&t, 1, 2, 0, &b));
 	store_abort(&t);
 }
 

@@ -50,7 +50,7 @@ static void gaps_are_remembered_but_for_one_interval(void **state)
 	track_cluster_pass(&c, T0 + 130000 + 600000, 10000, 600000);
 	assert_int_equal(c.fresh_pass, c.passes);
 	for (int i = 1; i < 100; i++)
-		track_cluster_pass(&c, T0 + 730000 + i * 100000, 10000, 600000);
+		track_cluster_pass(&c, T0 + 730000 + i * INT64_C(100000), 10000, 600000);
 	assert_int_equal(c.gaps[TRACK_GAPS - 1].to_ms, c.last_ms);
 }
 
@@ -130,10 +130,10 @@ static void rows_of_a_pass_may_come_in_any_order_and_twice(void **state)
 	play_members(&a, 1, TRACK_OWNER_PRESENT);
 	play_members(&b, 1, TRACK_OWNER_PRESENT);
 	for (int i = 1; i < 100; i++) {
-		a.end = b.end = i * 100;
+		a.end = b.end = i * INT64_C(100);
 		a.start = b.start = i;
-		play_commit(&a, i * 90);
-		play_commit(&b, i * 90);
+		play_commit(&a, i * INT64_C(90));
+		play_commit(&b, i * INT64_C(90));
 		play_pass(&a);
 		play_pass(&b);
 		/* The same pass again. */
@@ -246,7 +246,7 @@ static void one_outage_is_no_habit(void **state)
 		pace_add(&pace, 3000, t += 10000, false);
 	pace_add(&pace, 180000, t += 180000, true);
 	assert_in_range(pace_usual_ms(&pace), 3000, 3000);
-	pace_add(&pace, 170000, t += 180000, true);
+	pace_add(&pace, 170000, t + 180000, true);
 	assert_in_range(pace_usual_ms(&pace), 170000, 180000);
 }
 
@@ -272,10 +272,10 @@ static void quick_events_at_the_start_do_not_make_the_pace_known(void **state)
 
 	(void)state;
 	for (int i = 0; i < 30; i++)
-		pace_add(&pace, 1000, T0 + i * 1000, false);
+		pace_add(&pace, 1000, T0 + i * INT64_C(1000), false);
 	assert_false(pace_known(&pace));
 	for (int i = 30; i < 60; i++)
-		pace_add(&pace, 1000, T0 + i * 1000, false);
+		pace_add(&pace, 1000, T0 + i * INT64_C(1000), false);
 	assert_true(pace_known(&pace));
 }
 
@@ -333,7 +333,7 @@ static void what_is_held_neither_raises_nor_clears(void **state)
 
 	(void)state;
 	for (int i = 1; i < 10; i++)
-		assert_false(track_publish(&t, &v, &RULES_DEFAULT, T0 + i * 10000));
+		assert_false(track_publish(&t, &v, &RULES_DEFAULT, T0 + i * INT64_C(10000)));
 	assert_int_equal(t.status, STATUS_STOP);
 }
 
@@ -361,7 +361,7 @@ static void rebalances_are_counted(void **state)
 
 	(void)state;
 	for (int i = 0; i < 5; i++, row.generation++)
-		track_group_row(&g, T0 + i * 10000, &row);
+		track_group_row(&g, T0 + i * INT64_C(10000), &row);
 	assert_int_equal(track_rebalances(&g, T0), 4);
 	assert_int_equal(track_rebalances(&g, T0 + 30000), 2);
 	row.member_count = 0;

@@ -68,7 +68,7 @@ static void crowded_points_are_merged_and_the_newest_is_exact(void **state)
 
 	(void)state;
 	for (int i = 0; i <= 100; i++)
-		window_add(&w, T0 + i * 1000, i, GAP_MS);
+		window_add(&w, T0 + i * INT64_C(1000), i, GAP_MS);
 	assert_in_range(count(&w), 4, 6);
 	assert_int_equal(w.value, 100);
 	assert_int_equal(w.at_ms, T0 + 100000);
@@ -93,7 +93,7 @@ static void ten_minutes_of_a_busy_log_fit(void **state)
 
 	(void)state;
 	for (int i = 0; i < 600; i++)
-		window_add(&w, T0 + i * 10000, (int64_t)i * 50000, GAP_MS);
+		window_add(&w, T0 + i * INT64_C(10000), (int64_t)i * 50000, GAP_MS);
 	struct window_cursor c = window_newest(&w);
 	while (w.at_ms - c.point.at_ms < 540000 && window_older(&c))
 		;

@@ -338,8 +338,10 @@ static void the_small_messages_come_back(void **state)
 	(void)state;
 	CLEANUP(buf_free) struct buf b = {0};
 	const char *clusters[] = {"Seoul-1", "Seoul-2"};
-	struct wire_hello h = {"dc1", 1, 2, 3, 1, 4, 5, "0.1.0", clusters, 2}, h2;
-	struct wire_welcome w = {WIRE_OK, "ok", 1, 2, 3, UINT64_MAX, WIRE_BODY_MAX, 8, -5}, w2;
+	const uint8_t challenge[MAC_SIZE] = {0, 1, 2};
+	struct wire_hello h = {"dc1", 1, 2, 3, 1, 4, 5, "0.1.0", clusters, 2, challenge}, h2;
+	struct wire_welcome w = {WIRE_OK, "ok", 1, 2, 3, UINT64_MAX, WIRE_BODY_MAX, 8, -5, NULL},
+			    w2;
 	struct wire_ack k = {WIRE_RETRY, 9, 5000, NULL, 8, NULL, NULL, NULL, 0}, k2;
 
 	arena_reset(&arena);
@@ -351,6 +353,13 @@ static void the_small_messages_come_back(void **state)
 	assert_string_equal(h2.software, "0.1.0");
 	assert_int_equal(h2.cluster_count, 2);
 	assert_string_equal(h2.clusters[1], "Seoul-2");
+	assert_memory_equal(h2.challenge, challenge, MAC_SIZE);
+
+	buf_reset(&b);
+	h.challenge = NULL;
+	wire_put_hello(&b, &h);
+	assert_int_equal(wire_get_hello((uint8_t *)b.data, b.size, &arena, &h2), ERR_OK);
+	assert_null(h2.challenge);
 
 	buf_reset(&b);
 	wire_put_welcome(&b, &w);
@@ -393,6 +402,33 @@ static int put_and_get_ack(const struct wire_ack *in, struct wire_ack *ret_k)
 	wire_put_ack(&b, in);
 	arena_reset(&arena);
 	return wire_get_ack((const uint8_t *)b.data, b.size, &arena, ret_k);
+}
+
+static void a_challenge_comes_with_the_code_that_needs_it(void **state)
+{
+	(void)state;
+	CLEANUP(buf_free) struct buf b = {0};
+	const uint8_t challenge[MAC_SIZE] = {9, 8, 7};
+	struct wire_welcome w = {.code = WIRE_CHALLENGE, .challenge = challenge}, w2;
+
+	arena_reset(&arena);
+	wire_put_welcome(&b, &w);
+	assert_int_equal(wire_get_welcome((uint8_t *)b.data, b.size, &arena, &w2), ERR_OK);
+	assert_int_equal(w2.code, WIRE_CHALLENGE);
+	assert_memory_equal(w2.challenge, challenge, MAC_SIZE);
+	/* Cut by a byte: the length before it is right, the challenge is not. */
+	b.data[b.size - MAC_SIZE - 1] = MAC_SIZE - 1;
+	assert_int_equal(wire_get_welcome((uint8_t *)b.data, b.size - 1, &arena, &w2),
+			 ERR_MALFORMED);
+
+	w.challenge = NULL;
+	buf_reset(&b);
+	wire_put_welcome(&b, &w);
+	assert_int_equal(wire_get_welcome((uint8_t *)b.data, b.size, &arena, &w2), ERR_MALFORMED);
+	w = (struct wire_welcome){.code = WIRE_RETRY, .challenge = challenge};
+	buf_reset(&b);
+	wire_put_welcome(&b, &w);
+	assert_int_equal(wire_get_welcome((uint8_t *)b.data, b.size, &arena, &w2), ERR_MALFORMED);
 }
 
 static void probes_come_with_an_ack(void **state)
@@ -921,8 +957,10 @@ static int write_seeds(const char *dir)
 {
 	CLEANUP(buf_free) struct buf b = {0};
 	const char *clusters[] = {"Seoul-1", "Seoul-2"};
-	struct wire_hello h = {"dc1", 1, 2, 3, 1, 1, 1, "0.1.0", clusters, 2};
-	struct wire_welcome w = {WIRE_OK, "ok", 1, 1, 3, 7, WIRE_BODY_MAX, 8, 1700000000000};
+	const uint8_t challenge[MAC_SIZE] = {1, 2, 3};
+	struct wire_hello h = {"dc1", 1, 2, 3, 1, 1, 1, "0.1.0", clusters, 2, NULL};
+	struct wire_welcome w = {WIRE_OK, "ok", 1, 1, 3, 7, WIRE_BODY_MAX, 8, 1700000000000, NULL};
+	struct wire_welcome ask = {.code = WIRE_CHALLENGE, .challenge = challenge};
 	struct wire_ack k = {WIRE_RETRY, 9, 5000, "busy", 8, NULL, NULL, NULL, 0};
 	struct wire_batch small = small_batch();
 
@@ -931,6 +969,13 @@ static int write_seeds(const char *dir)
 	buf_reset(&b);
 	wire_put_welcome(&b, &w);
 	write_seed(dir, "welcome", 1, &b);
+	buf_reset(&b);
+	wire_put_welcome(&b, &ask);
+	write_seed(dir, "challenge", 1, &b);
+	buf_reset(&b);
+	h.challenge = challenge;
+	wire_put_hello(&b, &h);
+	write_seed(dir, "proof", 0, &b);
 	buf_reset(&b);
 	wire_put_ack(&b, &k);
 	write_seed(dir, "ack", 2, &b);
@@ -953,6 +998,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_batch_with_nothing_but_a_report_comes_back),
 		cmocka_unit_test(random_rows_come_back),
 		cmocka_unit_test(the_small_messages_come_back),
+		cmocka_unit_test(a_challenge_comes_with_the_code_that_needs_it),
 		cmocka_unit_test(probes_come_with_an_ack),
 		cmocka_unit_test(a_probe_that_cannot_be_is_refused),
 		cmocka_unit_test(an_empty_body_is_a_message_of_zeros),

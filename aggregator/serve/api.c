@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/serve/api.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aggregator/serve/problem.h"
+#include "aggregator/serve/query.h"
+#include "common/clock.h"
+#include "common/conf_value.h"
+#include "common/err.h"
+
+/* --- finding --- */
+
+struct view *api_find_view(struct server *s, const struct request *rq, struct response *rs)
+{
+	char copy[REQUEST_TARGET_MAX + 1];
+	const char *env = NULL;
+	struct view **views = NULL;
+	struct view *found = NULL;
+	size_t matches = 0;
+
+	if (!api_query_text(rq, "env", copy, &env, rs))
+		return NULL;
+	size_t count = server_all_views(s, rq, &views);
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(views[i]->cluster, rq->args[0]) == 0 &&
+		    (env == NULL || strcmp(views[i]->environment, env) == 0) && ++matches == 1)
+			found = views[i];
+		else
+			view_unref(&views[i]);
+	}
+	free(views);
+	if (matches == 1)
+		return found;
+	view_unref(&found);
+	if (matches == 0)
+		problem_answer(rs, 404, "no such cluster");
+	else
+		problem_answer(rs, 409,
+			       "several environments have a cluster of this name: say which with "
+			       "?env=");
+	return NULL;
+}
+
+bool api_find_group(struct server *s, const struct request *rq, struct response *rs,
+		    struct api_group *ret_g)
+{
+	struct api_group g = {.view = api_find_view(s, rq, rs)};
+
+	if (g.view == NULL)
+		return false;
+	g.group = view_find_group(g.view, rq->args[1]);
+	if (g.group == NULL) {
+		view_unref(&g.view);
+		problem_answer(rs, 404, "no such consumer group in this cluster");
+		return false;
+	}
+	g.ask = (struct story_group){
+		.environment = g.view->environment,
+		.cluster = g.view->cluster,
+		.name = g.group->name,
+		.cluster_id = g.view->cluster_id,
+		.group_id = g.group->id,
+	};
+	if (g.group->stale)
+		g.ask.silent_ms = MAX(clock_wall_ms() - g.view->received_ms, (int64_t)0);
+	*ret_g = g;
+	return true;
+}
+
+void api_group_free(struct api_group *g)
+{
+	if (g->view != NULL)
+		view_unref(&g->view);
+}
+
+/* --- the query --- */
+
+static bool refuse(struct response *rs, const char *name, const char *expected)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "%s must be %s", name, expected);
+	problem_answer(rs, 400, text);
+	return false;
+}
+
+bool api_query_text(const struct request *rq, const char *name, char copy[REQUEST_TARGET_MAX + 1],
+		    const char **ret_text, struct response *rs)
+{
+	int err = query_get(rq, name, copy);
+
+	*ret_text = err == ERR_OK ? copy : NULL;
+	if (err == ERR_OK || err == ERR_NOT_FOUND)
+		return true;
+	return refuse(rs, name, "text whose percent escapes are whole");
+}
+
+static bool parse_digits(const char *text, int64_t max, int64_t *ret)
+{
+	errno = 0;
+	long long n = strtoll(text, NULL, 10);
+
+	if (*text == '\0' || strspn(text, "0123456789") != strlen(text) || errno != 0 || n > max)
+		return false;
+	*ret = n;
+	return true;
+}
+
+static bool parse_duration(const char *text, int64_t *ret)
+{
+	const struct conf_item item = {.type = CONF_DURATION, .min = 0, .max = INT64_MAX / 4};
+
+	return parse_digits(text, item.max, ret) ||
+	       conf_value_parse(&item, text, ret) == CONF_VALUE_OK;
+}
+
+bool api_query_number(const struct request *rq, const char *name, int64_t max, int64_t *ret,
+		      struct response *rs)
+{
+	char copy[REQUEST_TARGET_MAX + 1];
+	const char *text = NULL;
+	char expected[64];
+
+	if (!api_query_text(rq, name, copy, &text, rs))
+		return false;
+	if (text == NULL || parse_digits(text, max, ret))
+		return true;
+	snprintf(expected, sizeof(expected), "a whole number from 0 to %" PRId64, max);
+	return refuse(rs, name, expected);
+}
+
+bool api_query_duration(const struct request *rq, const char *name, int64_t *ret,
+			struct response *rs)
+{
+	char copy[REQUEST_TARGET_MAX + 1];
+	const char *text = NULL;
+
+	if (!api_query_text(rq, name, copy, &text, rs))
+		return false;
+	if (text == NULL || parse_duration(text, ret))
+		return true;
+	return refuse(rs, name, "a duration such as 10m (units ms, s, m, h, d), or milliseconds");
+}
+
+bool api_query_time(const struct request *rq, const char *name, int64_t now_ms, int64_t *ret,
+		    struct response *rs)
+{
+	char copy[REQUEST_TARGET_MAX + 1];
+	const char *text = NULL;
+	int64_t back_ms = 0;
+
+	if (!api_query_text(rq, name, copy, &text, rs))
+		return false;
+	if (text == NULL || parse_digits(text, INT64_MAX / 4, ret))
+		return true;
+	if (text[0] != '-' || !parse_duration(text + 1, &back_ms))
+		return refuse(rs, name, "Unix time in milliseconds, or an age such as -6h");
+	*ret = MAX(now_ms - back_ms, (int64_t)0);
+	return true;
+}
+
+bool api_query_flag(const struct request *rq, const char *name)
+{
+	char copy[REQUEST_TARGET_MAX + 1];
+	size_t size = strlen(name);
+
+	if (query_get(rq, name, copy) == ERR_OK)
+		return strcmp(copy, "0") != 0 && strcmp(copy, "false") != 0;
+	/* Without a value. */
+	for (const char *at = rq->query; *at != '\0'; at += strcspn(at, "&"), at += *at == '&')
+		if (strcspn(at, "&") == size && strncmp(at, name, size) == 0)
+			return true;
+	return false;
+}
+
+/* --- writing --- */
+
+void api_str(struct json *j, const char *key, const char *value)
+{
+	json_key(j, key);
+	json_str(j, value);
+}
+
+void api_int(struct json *j, const char *key, int64_t value)
+{
+	json_key(j, key);
+	json_int(j, value);
+}
+
+void api_bool(struct json *j, const char *key, bool value)
+{
+	json_key(j, key);
+	json_bool(j, value);
+}
+
+void api_known(struct json *j, const char *key, int64_t value)
+{
+	json_key(j, key);
+	if (value >= 0)
+		json_int(j, value);
+	else
+		json_null(j);
+}
+
+void api_time(struct json *j, const char *key, int64_t at_ms)
+{
+	api_known(j, key, at_ms == 0 ? VIEW_UNKNOWN : at_ms);
+}
+
+void api_head(struct json *j, const struct view *v)
+{
+	api_str(j, "environment", v->environment);
+	api_str(j, "cluster", v->cluster);
+	api_time(j, "as_of_ms", v->as_of_ms);
+}
+
+void api_group_head(struct json *j, const struct api_group *g)
+{
+	api_head(j, g->view);
+	api_str(j, "group", g->group->name);
+}
