@@ -173,24 +173,18 @@ static int read_identity(const struct agent_config *cfg, struct buf *why, struct
 {
 	const struct options_tls *tls = &cfg->tls.files;
 	const struct cert_files files = {tls->ca_file, tls->cert_file, tls->key_file};
-	int err = identity_load(&files, cfg->key_file, why, ret_i);
 
-	if (err == ERR_OK && ret_i->cert != NULL &&
-	    ret_i->cert->ends_ms - clock_wall_ms() < CERT_WARN_MS)
-		log_warn("certificate expires soon", "file=%s days=%" PRId64,
-			 log_quote(tls->cert_file),
-			 (ret_i->cert->ends_ms - clock_wall_ms()) / DAY_MS);
-	return err;
+	return identity_load(&files, cfg->key_file, why, ret_i);
 }
 
-static int start_identity(struct agent *a)
+static void tell_end_of_cert(const struct agent *a)
 {
-	CLEANUP(buf_free) struct buf why = {0};
-	int err = read_identity(a->cfg, &why, &a->identity);
+	int64_t left_ms =
+		a->identity.cert == NULL ? INT64_MAX : a->identity.cert->ends_ms - clock_wall_ms();
 
-	if (err != ERR_OK)
-		log_error("certificate or key cannot be used", "why=%s", log_quote(buf_str(&why)));
-	return err;
+	if (left_ms < CERT_WARN_MS)
+		log_warn("certificate expires soon", "file=%s days=%" PRId64,
+			 log_quote(a->cfg->tls.files.cert_file), left_ms / DAY_MS);
 }
 
 /* On SIGHUP. What is wrong changes nothing. */
@@ -210,6 +204,7 @@ static void renew_identity(struct agent *a)
 		shipper_renew(a->shippers[i], &fresh);
 	identity_free(&a->identity);
 	a->identity = fresh;
+	tell_end_of_cert(a);
 }
 
 static int start_shippers(struct agent *a)
@@ -272,9 +267,7 @@ static int start(struct agent *a)
 		a->probes[i] = probe_new(agent_config_cluster(a->cfg, i));
 	}
 
-	int err = start_identity(a);
-	if (err == ERR_OK)
-		err = open_state(a);
+	int err = open_state(a);
 	if (err == ERR_OK)
 		err = start_shippers(a);
 	if (err == ERR_OK)
@@ -386,9 +379,10 @@ static void wait_for_end(struct agent *a, const sigset_t *set)
 	log_info("signal to end", "signal=%d", sig);
 }
 
-static int run(const struct agent_config *cfg)
+/* The identity is the agent's from here on. */
+static int run(const struct agent_config *cfg, struct identity identity)
 {
-	struct agent a = {.cfg = cfg};
+	struct agent a = {.cfg = cfg, .identity = identity};
 	sigset_t set;
 
 	block_signals(&set);
@@ -396,6 +390,7 @@ static int run(const struct agent_config *cfg)
 	log_info("agent starts", "version=%s name=%s clusters=%zu aggregators=%zu", WARREN_VERSION,
 		 cfg->name, cfg->clusters.count, cfg->aggregators.count);
 
+	tell_end_of_cert(&a);
 	int err = start(&a);
 	if (err == ERR_OK)
 		wait_for_end(&a, &set);
@@ -409,6 +404,7 @@ int main(int argc, char **argv)
 {
 	struct options o;
 	struct agent_config *cfg = NULL;
+	struct identity identity = {0};
 	CLEANUP(buf_free) struct buf errors = {0};
 
 	if (!get_options(argc, argv, &o)) {
@@ -421,8 +417,10 @@ int main(int argc, char **argv)
 	}
 	/* Passwords are read now: no core dumps, no tracing by others of the same user. */
 	prctl(PR_SET_DUMPABLE, 0);
-	if (agent_config_load(o.config, &cfg, &errors) != ERR_OK) {
-		fputs(buf_str(&errors), stderr);
+	bool links = o.mode == MODE_RUN || o.mode == MODE_CHECK;
+	if (agent_config_load(o.config, &cfg, &errors) != ERR_OK ||
+	    (links && read_identity(cfg, &errors, &identity) != ERR_OK)) {
+		fprintf(stderr, "%s%s", buf_str(&errors), cfg == NULL ? "" : "\n");
 		return 2;
 	}
 
@@ -432,7 +430,8 @@ int main(int argc, char **argv)
 	else if (o.mode == MODE_ONCE)
 		rc = run_once(cfg);
 	else if (o.mode == MODE_RUN)
-		rc = run(cfg);
+		rc = run(cfg, identity);
+	identity_free(&identity);
 	agent_config_free(&cfg);
 	return rc;
 }

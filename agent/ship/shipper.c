@@ -176,14 +176,9 @@ static void refuse(struct shipper *s, const char *what, const char *reason)
 /* Our numbers are older than what the aggregator has of us: a copied or restored state. */
 static void leave_epoch(struct shipper *s, const struct wire_welcome *w, uint64_t epoch)
 {
-	struct state_spool spool;
-
-	state_spool(s->state, &spool);
 	log_warn("the aggregator has batches that this agent has yet to number: its state was "
 		 "copied or restored; a new epoch begins",
 		 "aggregator=%s applied_seq=%" PRIu64, s->options.address, w->applied_seq);
-	/* The numbers of all that is kept are among those it has. */
-	state_acked(s->state, s->options.target, epoch, spool.next_seq - 1);
 	state_new_epoch(s->state, epoch);
 	say_hello(s);
 }

@@ -290,10 +290,10 @@ static void begin_pass(struct work *w)
 	if (b->pass == c->pass)
 		return;
 	census_end(&c->census);
-	if ((b->flags & WIRE_PASS_FULL) && (b->flags & WIRE_PASS_FIRST))
-		census_begin(&c->census, b->pass);
 	c->pass = b->pass;
-	(void)track_cluster_pass(&c->track, w->at_ms, b->interval_ms, w->a->window_ms);
+	if (track_cluster_pass(&c->track, w->at_ms, b->interval_ms, w->a->window_ms) &&
+	    (b->flags & WIRE_PASS_FULL) && (b->flags & WIRE_PASS_FIRST))
+		census_begin(&c->census, b->pass);
 }
 
 static void end_pass(struct work *w, int64_t now_ms)
@@ -322,7 +322,6 @@ static void apply_rows(struct work *w)
 {
 	const struct wire_batch *b = w->b;
 
-	begin_pass(w);
 	for (size_t i = 0; i < b->log_count; i++)
 		apply_log(w, &b->logs[i]);
 	for (size_t i = 0; i < b->commit_count; i++)
@@ -353,6 +352,26 @@ size_t apply_new_names(const struct apply *a, const struct wire_batch *b)
 	return count;
 }
 
+/* A pass that was made before the last one applied, and comes after it, is of no more use: what it
+ * says has been said anew since. */
+static void apply_pass(struct apply *a, const struct wire_batch *b, struct cluster *c,
+		       int64_t now_ms)
+{
+	struct work w = {.a = a, .txn = a->txn, .b = b, .cluster = c};
+
+	begin_pass(&w);
+	if (w.at_ms < c->track.last_ms)
+		return;
+	w.groups = calloc(2 * (b->name_count + 1), sizeof(*w.groups));
+	if (w.groups == NULL)
+		abort();
+	w.topics = w.groups + b->name_count + 1;
+	apply_rows(&w);
+	if (b->flags & WIRE_PASS_LAST)
+		end_pass(&w, now_ms);
+	free(w.groups);
+}
+
 int apply_batch(struct apply *a, const struct wire_batch *b, const char *software, int64_t now_ms,
 		struct cluster **ret_cluster, const char **ret_why)
 {
@@ -370,18 +389,8 @@ int apply_batch(struct apply *a, const struct wire_batch *b, const char *softwar
 	if (strcmp(c->origin.agent, b->agent) != 0)
 		c->origin.pass = 0; /* it counts its own */
 	origin_update(&c->origin, b, software, now_ms);
-	if (b->pass != 0) {
-		struct work w = {.a = a, .txn = a->txn, .b = b, .cluster = c};
-
-		w.groups = calloc(2 * (b->name_count + 1), sizeof(*w.groups));
-		if (w.groups == NULL)
-			abort();
-		w.topics = w.groups + b->name_count + 1;
-		apply_rows(&w);
-		if (b->flags & WIRE_PASS_LAST)
-			end_pass(&w, now_ms);
-		free(w.groups);
-	}
+	if (b->pass != 0)
+		apply_pass(a, b, c, now_ms);
 	clusters_store(c, a->txn);
 	return ERR_OK;
 }

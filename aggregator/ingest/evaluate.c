@@ -161,7 +161,8 @@ static bool join_probe(struct walk *w, struct store_commit_key k, struct commit_
 
 	if (!judge_wants_probe(in, v))
 		return false;
-	const struct probes_answer *a = probes_find(w->e->cluster->probes, &place);
+	const struct probes_answer *a =
+		probes_find(w->e->cluster->probes, &place, in->log->generation);
 	if (a != NULL &&
 	    track_probe_answer(t, in->log, place.offset, a->end, ANSWERS[a->answer], a->time_ms)) {
 		(void)track_pass(t, in->log, in->group, in->cluster, in->cluster->last_ms);
@@ -170,7 +171,13 @@ static bool join_probe(struct walk *w, struct store_commit_key k, struct commit_
 	}
 	if (judge_wants_probe(in, v))
 		probes_wish(w->e->cluster->probes,
-			    &(struct probes_wish){place, in->log->end, v->status, v->time_lag_ms});
+			    &(struct probes_wish){
+				    .place = place,
+				    .generation = in->log->generation,
+				    .badness = t->probe == TRACK_PROBE_RECORD ? 0 : v->status,
+				    .waits_ms = v->time_lag_ms,
+				    .end = in->log->end,
+			    });
 	return changed;
 }
 

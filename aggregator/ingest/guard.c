@@ -16,6 +16,7 @@
 #define CHALLENGE_MS 30000 /* a challenge is good for as long as this, and up to twice that */
 #define AUDIT_BURST 20     /* lines at once; then one */
 #define AUDIT_EVERY_MS 1000
+#define AUDIT_SAME_MS 60000 /* the same thing of one agent is told again after this */
 
 /* What is known of one agent: all that are configured, or each that has sent batches. */
 struct entry {
@@ -25,6 +26,8 @@ struct entry {
 	struct guard_scope scope;
 	int64_t names; /* that it may still bring */
 	int64_t filled_ms;
+	const char *told; /* what was last logged of it, by its address */
+	int64_t told_ms;
 	char agent[];
 };
 
@@ -106,6 +109,19 @@ void guard_free(struct guard **g)
 
 /* --- the audit --- */
 
+static bool told_already(const struct guard *g, const char *agent, const char *why, int64_t now_ms)
+{
+	struct entry *e = find(g, agent);
+
+	if (e == NULL)
+		return false;
+	if (e->told == why && now_ms - e->told_ms < AUDIT_SAME_MS)
+		return true;
+	e->told = why;
+	e->told_ms = now_ms;
+	return false;
+}
+
 /* A line of what was not allowed; what an attacker can cause without end is logged within bounds.
  */
 static void audit(struct guard *g, const struct ingest_message *m, const char *agent,
@@ -118,7 +134,7 @@ static void audit(struct guard *g, const struct ingest_message *m, const char *a
 		g->lines = MIN(g->lines + more, (int64_t)AUDIT_BURST);
 		g->line_ms = now_ms;
 	}
-	if (g->lines == 0) {
+	if (told_already(g, agent, why, now_ms) || g->lines == 0) {
 		g->unlogged++;
 		return;
 	}

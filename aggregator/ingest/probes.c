@@ -10,11 +10,13 @@
 #define AGAIN_INTERVALS 2
 #define UNKNOWN_MS INT64_C(60000) /* pause after an answer that says nothing, at first */
 #define PAUSE_MAX_MS INT64_C(600000)
-#define KEEP_MS (2 * PAUSE_MAX_MS)
+/* A record that was found may have been compacted away by then. */
+#define KEEP_MS (3 * PAUSE_MAX_MS)
 
 struct question {
 	UT_hash_handle hh;
 	struct probes_place place; /* the key: no padding */
+	uint32_t generation;
 	int64_t asked_ms;
 	unsigned vain; /* times asked without an answer that says something */
 	bool answered;
@@ -90,7 +92,7 @@ static bool may_ask(const struct probes *p, const struct probes_wish *wish)
 {
 	const struct question *q = find(p, &wish->place);
 
-	if (q == NULL)
+	if (q == NULL || q->generation != wish->generation)
 		return true;
 	int64_t age_ms = p->now_ms - q->asked_ms;
 	if (q->answered && q->answer.answer == WIRE_PROBE_RECORD)
@@ -142,15 +144,15 @@ void probes_wish(struct probes *p, const struct probes_wish *wish)
 }
 
 /* Its place in the order of asking is the last. */
-static void note_asked(struct probes *p, const struct probes_place *place)
+static void note_asked(struct probes *p, const struct probes_wish *wish)
 {
-	struct question *q = find(p, place);
+	struct question *q = find(p, &wish->place);
 
 	if (q == NULL) {
 		q = calloc(1, sizeof(*q));
 		if (q == NULL)
 			abort();
-		q->place = *place;
+		q->place = wish->place;
 	} else {
 		HASH_DEL(p->asked, q);
 	}
@@ -159,6 +161,7 @@ static void note_asked(struct probes *p, const struct probes_place *place)
 	q->vain++;
 	q->answered = false;
 	q->asked_ms = p->now_ms;
+	q->generation = wish->generation;
 	HASH_ADD(hh, p->asked, place, sizeof(q->place), q);
 }
 
@@ -168,7 +171,7 @@ size_t probes_take(struct probes *p, const struct probes_wish **ret_list)
 
 	p->taken = true;
 	for (size_t i = 0; i < count; i++)
-		note_asked(p, &p->chosen[i].place);
+		note_asked(p, &p->chosen[i]);
 	*ret_list = p->chosen;
 	return count;
 }
@@ -184,9 +187,10 @@ void probes_answer(struct probes *p, const struct probes_place *place,
 	q->answer = *answer;
 }
 
-const struct probes_answer *probes_find(const struct probes *p, const struct probes_place *place)
+const struct probes_answer *probes_find(const struct probes *p, const struct probes_place *place,
+					uint32_t generation)
 {
 	const struct question *q = find(p, place);
 
-	return q != NULL && q->answered ? &q->answer : NULL;
+	return q != NULL && q->answered && q->generation == generation ? &q->answer : NULL;
 }

@@ -20,9 +20,11 @@ struct probes_place {
 
 struct probes_wish {
 	struct probes_place place;
-	int64_t end;      /* log end as last known */
-	unsigned badness; /* enum status of the verdict: the worst is asked first, */
+	uint32_t generation; /* of the log: in another one the same place is another */
+	unsigned badness; /* enum status of the verdict, 0 to be asked last: the worst comes first,
+			   */
 	int64_t waits_ms; /* among equals the one that has waited longest */
+	int64_t end;      /* log end as last known */
 };
 
 struct probes_answer {
@@ -54,5 +56,7 @@ size_t probes_take(struct probes *p, const struct probes_wish **ret_list);
 void probes_answer(struct probes *p, const struct probes_place *place,
 		   const struct probes_answer *answer);
 
-/* The answer for this place, or NULL. Borrowed until the next call. */
-const struct probes_answer *probes_find(const struct probes *p, const struct probes_place *place);
+/* The answer for this place in this generation of the log, or NULL. Borrowed until the next call.
+ */
+const struct probes_answer *probes_find(const struct probes *p, const struct probes_place *place,
+					uint32_t generation);

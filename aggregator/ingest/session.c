@@ -107,6 +107,24 @@ static uint64_t leave_epoch(struct store_session *s, uint64_t epoch)
 	return applied_seq;
 }
 
+/* What has been applied of an epoch, this one or one before; 0 if it is new. */
+static uint64_t applied_of(const struct store_session *s, uint64_t epoch)
+{
+	if (s->epoch == epoch)
+		return s->applied_seq;
+	for (size_t i = 0; i < STORE_EPOCHS; i++)
+		if (s->earlier[i].epoch == epoch)
+			return s->earlier[i].applied_seq;
+	return 0;
+}
+
+/* Whether the agent has yet to give numbers that we have batches of: its state is an old copy. It
+ * will see that, and leave the epoch; whoever has the name now keeps it until then. */
+static bool is_copy(const struct store_session *s, const struct wire_hello *h)
+{
+	return h->next_seq != 0 && applied_of(s, h->epoch) >= h->next_seq;
+}
+
 /* Where the stream stands for an agent that begins with this epoch and instance. */
 static void take_over(struct store_session *s, const struct wire_hello *h)
 {
@@ -147,6 +165,11 @@ void sessions_hello(struct sessions *s, struct store_txn *t, const struct wire_h
 	if (e == NULL) {
 		e = add(s, h->agent);
 		(void)store_get_session(t, h->agent, &e->stored);
+	}
+	if (is_copy(&e->stored, h)) {
+		ret_w->code = WIRE_OK;
+		ret_w->applied_seq = applied_of(&e->stored, h->epoch);
+		return;
 	}
 	take_over(&e->stored, h);
 	e->seen_ms = now_ms;

@@ -156,6 +156,7 @@ static void give_up(struct writer *w, int err)
 		log_error(TROUBLE, "err=%s do=%s", log_quote(err_str(err)), log_quote(advice(err)));
 	w->counts.degraded = true;
 	w->failed_mono = now;
+	w->usage_mono = 0; /* tell how full it is now */
 	if (err == ERR_FULL && !w->unread)
 		w->alone = true;
 	else

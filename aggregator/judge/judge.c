@@ -428,8 +428,6 @@ bool judge_wants_probe(const struct judge_input *in, const struct verdict *v)
 		return false;
 	if (t->offset < 0 || l->end <= MAX(t->offset, l->start) || track_read_empty(t, l))
 		return false;
-	if (t->probe == TRACK_PROBE_RECORD && (t->flags & TRACK_AT_LEAST) == 0)
-		return false;
 	int64_t still_ms = STILL_INTERVALS * (int64_t)in->cluster->interval_ms;
 	bool stands = in->now_ms - MAX(l->end_moved_ms, t->offsets.at_ms) >= still_ms;
 	bool called = v->reason == REASON_NO_COMMITS || v->reason == REASON_NO_MEMBERS ||

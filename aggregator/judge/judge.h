@@ -66,7 +66,8 @@ void explain(const struct judge_input *in, const struct verdict *v, struct buf *
 void explain_count(struct buf *out, int64_t n);
 void explain_time(struct buf *out, int64_t ms);
 
-/* True: reading one record at the committed offset could change this verdict. */
+/* True: reading one record at the committed offset could change this verdict. That one was found
+ * before is no reason against it: compaction may remove it unread. */
 bool judge_wants_probe(const struct judge_input *in, const struct verdict *v);
 
 /* The times without a commit, and without progress, after which this partition is called. */

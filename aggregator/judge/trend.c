@@ -171,6 +171,17 @@ static double growth(const double *values, size_t count)
 	return median(values, third) - median(values + count - third, third);
 }
 
+/* By how many ms the age has grown with the lag. Where the window does not reach back to the oldest
+ * unread message, by how long the log took to grow as much. */
+static double ages(const struct series *s, double grown)
+{
+	double came = s->end[0] - s->end[s->count - 1];
+
+	if (!s->at_least)
+		return growth(s->behind_ms, s->count);
+	return came <= 0 ? 0 : grown / came * (double)(s->at_ms[0] - s->at_ms[s->count - 1]);
+}
+
 /* Up with the last commit, and as high as ever in the window. */
 static bool is_rising(const struct series *s, double scatter)
 {
@@ -341,8 +352,7 @@ void trend_of(const struct commit_track *t, const struct log_track *log,
 
 	ret_t->growing = grown > MAX(MAX(GROWTH_NOISES * scatter, w.height), least) ||
 			 (wave && risen > MAX(FLOOR_SHARE * w.height, least));
-	ret_t->growing = ret_t->growing &&
-			 (s.at_least || growth(s.behind_ms, s.count) > cluster->interval_ms / 2.0);
+	ret_t->growing = ret_t->growing && ages(&s, grown) > cluster->interval_ms / 2.0;
 	ret_t->lasting = MAX(grown, risen) > least;
 	ret_t->rising = wave || (is_rising(&s, scatter) && comes_faster(&s, log));
 	ret_t->falling = (falls_in_quarter(&s) || falls_now(&s, scatter, cluster->interval_ms)) &&

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * bench_ingest - agents in one process, the aggregator's link, writer and store in another, tcp on
- * loopback between them: rows decoded, applied, synced, judged and acknowledged a second.
+ * bench_ingest - agents in one process, the aggregator's link, writer and store in another,
+ *loopback between them: rows decoded, applied, synced, judged and acknowledged a second.
  *
  *	bench_ingest [agents] [group-partitions of each] [seconds] [rows in a batch]
+ *		     [tcp | tls | key] [rows a second at most]
+ *
+ * tls: certificates on both sides; key: and a code by the agent's key with each batch.
  */
 
 #include <stdio.h>
@@ -23,13 +26,21 @@
 #include "proto/frame.h"
 #include "proto/wire.h"
 #include "tests/unit/temp.h"
+#include "tests/unit/tls_fixture.h"
 
-#define URL "tcp://127.0.0.1:17771"
+#define TCP_URL "tcp://127.0.0.1:17771"
+#define TLS_URL "tls+tcp://127.0.0.1:17771"
+#define SERVER "aggregator"
+#define AGENTS_MAX 1000
 #define PARTITIONS 100 /* of each group */
 #define LATENCIES 1000000
 
 struct options {
 	int agents, partitions, seconds, rows;
+	bool tls, keyed;
+	int64_t rate; /* rows a second; 0: as many as there may be */
+	struct cert *server, *client;
+	struct mac_key key; /* of all agents */
 };
 
 /* --- the sending side --- */
@@ -44,24 +55,34 @@ struct sender {
 	int64_t sent_us[LINK_SLOTS];
 	bool busy[LINK_SLOTS];
 	bool welcome;
+	uint64_t session;
+	uint8_t challenge[MAC_SIZE];
+	bool challenged;
 };
 
 static uint32_t latencies_us[LATENCIES];
 static size_t latency_count;
 static uint64_t rows_acked;
+static int64_t rows_sent;
 static struct buf body, frame;
 
-static void send_frame(struct sender *s, unsigned slot, enum frame_type type, bool compress)
+static void send_frame(struct sender *s, unsigned slot, enum frame_type type,
+		       const struct options *o)
 {
 	buf_reset(&frame);
-	frame_put(&frame, type, body.data, body.size, compress);
+	frame_put(&frame, type, body.data, body.size, type == FRAME_BATCH);
+	struct frame_context context = {0};
+	if (type == FRAME_BATCH)
+		context = (struct frame_context){s->session, 1, 1, s->seq};
+	if (s->challenged)
+		frame_seal(&frame, &o->key, &context);
 	if (link_send(s->link, slot, frame.data, frame.size) != ERR_OK)
 		abort();
 	s->busy[slot] = true;
 	s->sent_us[slot] = clock_mono_us();
 }
 
-static void send_hello(struct sender *s)
+static void send_hello(struct sender *s, const struct options *o)
 {
 	const struct wire_hello h = {.agent = s->name,
 				     .epoch = 1,
@@ -69,11 +90,12 @@ static void send_hello(struct sender *s)
 				     .next_seq = 1,
 				     .version_min = 1,
 				     .version_max = 1,
-				     .software = "bench"};
+				     .software = "bench",
+				     .challenge = s->challenged ? s->challenge : NULL};
 
 	buf_reset(&body);
 	wire_put_hello(&body, &h);
-	send_frame(s, 0, FRAME_HELLO, false);
+	send_frame(s, 0, FRAME_HELLO, o);
 }
 
 static void send_batch(struct sender *s, unsigned slot, const struct options *o)
@@ -119,11 +141,28 @@ static void send_batch(struct sender *s, unsigned slot, const struct options *o)
 	};
 	buf_reset(&body);
 	wire_put_batch(&body, &b);
-	send_frame(s, slot, FRAME_BATCH, true);
+	send_frame(s, slot, FRAME_BATCH, o);
+	rows_sent += count;
 	s->next += count;
 	if (s->next == o->partitions) {
 		s->next = 0;
 		s->pass++;
+	}
+}
+
+static void on_welcome(struct sender *s, const struct frame *f, const struct options *o,
+		       struct arena *a)
+{
+	struct wire_welcome w;
+
+	if (wire_get_welcome(f->body, f->size, a, &w) != ERR_OK)
+		abort();
+	s->session = w.session;
+	s->welcome = w.code == WIRE_OK;
+	if (w.code == WIRE_CHALLENGE) {
+		s->challenged = true;
+		memcpy(s->challenge, w.challenge, MAC_SIZE);
+		send_hello(s, o);
 	}
 }
 
@@ -138,7 +177,7 @@ static void on_reply(struct sender *s, const struct link_event *e, const struct 
 	if (frame_get(e->data, e->size, WIRE_BODY_MAX, a, &f) != ERR_OK)
 		abort();
 	if (f.type == FRAME_WELCOME) {
-		s->welcome = true;
+		on_welcome(s, &f, o, a);
 		return;
 	}
 	if (wire_get_ack(f.body, f.size, a, &ack) != ERR_OK || ack.code != WIRE_OK) {
@@ -161,13 +200,15 @@ static struct sender new_sender(int number, const struct options *o)
 	for (int i = 0; i <= groups; i++) {
 		char *text = NULL;
 
-		if (asprintf(&text, i < groups ? "payments-service-group-%04d" : "orders.v%d", i) < 0)
+		if (asprintf(&text, i < groups ? "payments-service-group-%04d" : "orders.v%d", i) <
+		    0)
 			abort();
 		s.names[i] = text;
 	}
-	if (link_open(URL, LINK_TIMES, &s.link) != ERR_OK)
+	const struct link_tls tls = {o->client, SERVER};
+	if (link_open(o->tls ? TLS_URL : TCP_URL, LINK_TIMES, &tls, &s.link) != ERR_OK)
 		abort();
-	send_hello(&s);
+	send_hello(&s, o);
 	return s;
 }
 
@@ -179,12 +220,12 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void step(struct sender *s, const struct options *o, struct arena *a)
+static void step(struct sender *s, const struct options *o, struct arena *a, int64_t ran_us)
 {
 	struct link_event e;
 
 	for (unsigned slot = 0; s->welcome && slot < LINK_SLOTS; slot++)
-		if (!s->busy[slot])
+		if (!s->busy[slot] && (o->rate == 0 || rows_sent <= ran_us * o->rate / 1000000))
 			send_batch(s, slot, o);
 	for (link_wait(s->link, 0, &e); e.kind != LINK_NOTHING; link_wait(s->link, 0, &e))
 		if (e.kind == LINK_REPLY)
@@ -202,7 +243,7 @@ static void send_all(const struct options *o)
 	int64_t began_us = clock_mono_us();
 	while (clock_mono_us() - began_us < (int64_t)o->seconds * 1000000) {
 		for (int i = 0; i < o->agents; i++)
-			step(&senders[i], o, &a);
+			step(&senders[i], o, &a, clock_mono_us() - began_us);
 		usleep(200);
 	}
 	double seconds = (double)(clock_mono_us() - began_us) / 1e6;
@@ -238,14 +279,44 @@ static void print_stats(struct writer *w, struct store *st, double seconds)
 	       (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec), (double)used / (1 << 20));
 }
 
+/* Certificates, or a guard that knows all agents by the one key. */
+static void prepare(struct options *o, const char *how)
+{
+	struct tls_ca ca = tls_ca_new("bench");
+
+	o->keyed = strcmp(how, "key") == 0;
+	o->tls = o->keyed || strcmp(how, "tls") == 0;
+	o->server = tls_issue_now(&ca, SERVER);
+	o->client = tls_issue_now(&ca, "agent");
+	mac_random(&o->key);
+	tls_ca_free(&ca);
+}
+
+static struct guard *make_guard(const struct options *o)
+{
+	static struct guard_agent agents[AGENTS_MAX];
+	static char names[AGENTS_MAX][32];
+	struct guard_options g = {.agents = agents, .new_names = 1000000000};
+
+	g.agent_count = o->keyed ? (size_t)o->agents : 0;
+	for (size_t i = 0; i < g.agent_count; i++) {
+		snprintf(names[i], sizeof(names[i]), "agent-%zu", i);
+		agents[i] = (struct guard_agent){.name = names[i], .key = o->key};
+	}
+	return guard_new(&g);
+}
+
 int main(int argc, char **argv)
 {
-	const struct options o = {
-		.agents = argc > 1 ? atoi(argv[1]) : 10,
+	struct options o = {
+		.agents = argc > 1 ? MIN(atoi(argv[1]), AGENTS_MAX) : 10,
 		.partitions = argc > 2 ? atoi(argv[2]) : 10000,
 		.seconds = argc > 3 ? atoi(argv[3]) : 10,
 		.rows = argc > 4 ? MIN(atoi(argv[4]), WIRE_ROWS_MAX) : 5000,
+		.rate = argc > 6 ? atoll(argv[6]) : 0,
 	};
+
+	prepare(&o, argc > 5 ? argv[5] : "tcp");
 	pid_t child = fork();
 
 	if (child == 0) {
@@ -259,7 +330,8 @@ int main(int argc, char **argv)
 	struct board *board = board_new();
 	struct ingest_link *link = NULL;
 	struct writer *w = NULL;
-	const char *urls[] = {URL};
+	const struct ingest_listen listen = {o.tls ? TLS_URL : TCP_URL, o.server};
+	struct guard *guard = make_guard(&o);
 	const struct ingest_link_limits limits = {.bytes = 64u << 20,
 						  .messages = 4096,
 						  .connections = 1000,
@@ -268,10 +340,15 @@ int main(int argc, char **argv)
 						  .busy_size = 0};
 	int err = store_open(dir.dir, (size_t)4 << 30, why_store, &st);
 	if (err == ERR_OK)
-		err = ingest_link_open(urls, 1, &limits, &why, &link);
+		err = ingest_link_open(&listen, 1, &limits, &why, &link);
 	const struct rules_base base = {.values = RULES_DEFAULT};
 	struct rules_set *rules = rules_new("", 0, &base, NULL, 0);
-	const struct writer_options options = {st, board, link, rules};
+	const struct writer_options options = {.store = st,
+					       .board = board,
+					       .link = link,
+					       .guard = guard,
+					       .rules = rules,
+					       .expire_cluster_ms = INT64_MAX};
 	if (err == ERR_OK)
 		err = writer_start(&options, &w);
 	if (err != ERR_OK) {

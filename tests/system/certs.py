@@ -21,14 +21,14 @@ class Authority:
         os.makedirs(self.dir, exist_ok=True)
         self.ca = self.path("ca.pem")
         self.ca_key = self.path("ca.key")
-        run("req", "-x509", *CURVE, "-keyout", self.ca_key, "-out", self.ca, "-days", "10",
+        run("req", "-x509", *CURVE, "-keyout", self.ca_key, "-out", self.ca, "-days", "60",
             "-subj", "/CN=" + name, "-addext", "basicConstraints=critical,CA:TRUE",
             "-addext", "keyUsage=critical,keyCertSign,cRLSign")
 
     def path(self, name):
         return os.path.join(self.dir, name)
 
-    def issue(self, name, alt="DNS:localhost,IP:127.0.0.1", days=10, file=None):
+    def issue(self, name, alt="DNS:localhost,IP:127.0.0.1", days=30, file=None):
         """A certificate for both sides of TLS with CN=name: the map {ca_file, cert_file, key_file}
         of a configuration. days <= 0: one that has expired."""
         file = file or name

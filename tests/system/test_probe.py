@@ -30,8 +30,8 @@ def cleaning_broker(tmp_path_factory):
 @pytest.fixture
 def watched(cleaning_broker, aggregator, start_agent):
     def watch(**more):
-        start_agent("agent", [aggregator],
-                    [cluster("Live", cleaning_broker.bootstrap, **more)])
+        aggregator.agent = start_agent("agent", [aggregator],
+                                       [cluster("Live", cleaning_broker.bootstrap, **more)])
         wait_for("the cluster", 60, lambda: "Live" in aggregator.clusters())
         return aggregator
     return watch
@@ -53,15 +53,16 @@ def end_of(broker, topic):
     return log_ends(broker.bootstrap, [(topic, 0)])[(topic, 0)]
 
 
-def is_empty_from(broker, topic, offset):
-    """True when a reader that begins there comes to the end without a record."""
+def is_empty_between(broker, topic, offset, end):
+    """True when a reader that begins at offset comes to end without a record."""
     c = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": unique("reader"),
                   "enable.auto.commit": False, "enable.partition.eof": True})
     try:
         c.assign([TopicPartition(topic, 0, offset)])
-        message = wait_for("a record or the end", 20, lambda: c.poll(1))
-        return (message.error() is not None and
-                message.error().code() == KafkaError._PARTITION_EOF)
+        message, = wait_for("a record or the end", 20, lambda: c.consume(1, 1))
+        error = message.error()
+        return (error is not None and error.code() == KafkaError._PARTITION_EOF and
+                message.offset() >= end)
     finally:
         c.close()
 
@@ -123,7 +124,7 @@ def test_the_tail_is_compacted_away(cleaning_broker, watched):
         send(p, topic, 1)
         time.sleep(0.3)
         p.abort_transaction(30)
-        return is_empty_from(broker, topic, 6)
+        return is_empty_between(broker, topic, 6, 12)
 
     wait_for("the cleaner", 60, is_cleaned)
     commit(broker.bootstrap, group, {(topic, 0): 6})
@@ -198,8 +199,10 @@ def test_without_read_nothing_is_known(cleaning_broker, watched):
     for future in admin(broker.bootstrap).create_acls(bindings).values():
         future.result(30)
     aggregator = watched()
+    wait_for("the agent to say so", PROBE_LIMIT_S,
+             lambda: "topic=%s" % topic in aggregator.agent.log())
     wait_lag(aggregator, group, 11)
-    time.sleep(8)
+    time.sleep(3)
     assert partition(aggregator, group)["lag"] == 11
 
 

@@ -529,7 +529,7 @@ def test_slow_clients_leave_room_and_are_ended(tmp_path, ca):
                     alive.discard(s)
             time.sleep(0.5)
         assert not alive
-        assert 10 < time.monotonic() - began < 30  # 2 s and 15 s
+        assert 10 < time.monotonic() - began < 38  # 2 s and 15 s
     finally:
         for s in slow:
             s.close()

@@ -47,6 +47,7 @@ class Daemon:
         self.write_config(config)
 
     def write_config(self, config):
+        self.settings = config
         with open(self.config, "w") as f:
             json.dump(config, f, indent=1)  # JSON is YAML
 
@@ -105,6 +106,9 @@ class Aggregator(Daemon):
         config.update(changes)
         super().__init__(AGGREGATOR, name, dir, config)
 
+    def data_dir(self):
+        return self.settings["data_dir"]
+
     def link_url(self):
         return "tcp://127.0.0.1:%d" % self.link_port
 
@@ -158,12 +162,12 @@ def quote(name):
 
 
 class Agent(Daemon):
-    """An agent that ships to the given aggregators."""
+    """An agent that ships to the given aggregators, objects or URLs."""
 
     def __init__(self, dir, name, aggregators, clusters, environment={}, **changes):
         config = {"name": name,
                   "state_dir": os.path.join(str(dir), name + "-state"),
-                  "aggregators": [a.link_url() for a in aggregators],
+                  "aggregators": [a if isinstance(a, str) else a.link_url() for a in aggregators],
                   "clusters": clusters,
                   "limits": {"spool_bytes": "64MiB"},
                   "log": {"level": "debug"}}

@@ -339,6 +339,7 @@ static void what_is_not_seen_is_as_if_it_were_not_there(void **state)
 		buf_puts(&hidden, buf_str(&text));
 		fill_in(WANTS[i].example, "quantum", target);
 		assert_int_equal(ask(WANTS[i].method, target, 'A'), status);
+		buf_str(&hidden);
 		for (char *at = hidden.data; (at = strstr(at, "quality")) != NULL;)
 			memcpy(at, "quantum", 7);
 		assert_string_equal(buf_str(&hidden), buf_str(&text));
@@ -375,7 +376,6 @@ static void lists_hold_what_is_seen(void **state)
 
 static void rules_that_concern_what_is_seen_are_shown(void **state)
 {
-	CLEANUP(buf_free) struct buf errors = {0};
 	static const char YAML[] = "rules:\n"
 				   "- {environment: QA, group: of-qa, allowed_lag: 1}\n"
 				   "- {cluster: qual*, group: of-quality, allowed_lag: 1}\n"

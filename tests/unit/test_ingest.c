@@ -222,6 +222,7 @@ static void half_a_full_pass_removes_nothing(void **state)
 	assert_int_equal(f->view->topic_count, 2);
 }
 
+/* Case M of the wrong verdicts: with its topic a partition leaves group, view and metrics. */
 static void what_is_gone_is_gone_in_the_same_pass(void **state)
 {
 	struct fixture *f = *state;
@@ -243,6 +244,7 @@ static void what_is_gone_is_gone_in_the_same_pass(void **state)
 	assert_int_equal(f->view->topic_count, 1);
 }
 
+/* With case Q of the wrong verdicts: a group known by membership only is present, and stays. */
 static void members_give_owners_and_known_groups(void **state)
 {
 	struct fixture *f = *state;
@@ -354,6 +356,7 @@ static void a_restart_changes_nothing(void **state)
 	assert_int_equal(view_find_group(f->view, "readers")->total_lag, lag);
 }
 
+/* Case O of the wrong verdicts: what was deleted is gone, not shown until a cache expires. */
 static void a_buried_group_stays_away_until_it_commits(void **state)
 {
 	struct fixture *f = *state;
@@ -380,6 +383,29 @@ static void a_buried_group_stays_away_until_it_commits(void **state)
 	b.commit_count = 1;
 	assert_int_equal(feed(f, &b), ERR_OK);
 	assert_non_null(view_find_group(f->view, "readers"));
+}
+
+/* Case N of the wrong verdicts: an expired group leaves views, and so metrics, in the same pass. */
+static void an_expired_group_is_gone_until_it_commits(void **state)
+{
+	struct fixture *f = *state;
+	const int64_t days_ms = INT64_C(8) * 24 * 3600 * 1000;
+
+	feed_full(f);
+	struct wire_batch b = new_pass(f, 0);
+	b.pass_at_ms += days_ms;
+	assert_int_equal(feed(f, &b), ERR_OK);
+	assert_int_equal(f->view->group_count, 0);
+	assert_int_equal(f->view->topic_count, 2);
+
+	b = new_pass(f, 0);
+	b.pass_at_ms += days_ms;
+	const struct wire_commit_row commits[] = {commit_of(&b, READERS, ORDERS, 0, 91)};
+	b.commits = commits;
+	b.commit_count = 1;
+	assert_int_equal(feed(f, &b), ERR_OK);
+	assert_non_null(view_find_group(f->view, "readers"));
+	assert_null(view_find_group(f->view, "others"));
 }
 
 static void a_silent_agent_leaves_the_last_verdict(void **state)
@@ -664,11 +690,23 @@ static void batches_are_taken_once_and_in_order(void **state)
 
 	/* A restart of the agent fences what is left of the earlier instance. */
 	h = hello_of(7, 2);
+	h.next_seq = 4;
 	sessions_hello(s, &t, &h, 0, &w);
 	assert_int_equal(w.code, WIRE_OK);
 	assert_int_equal(w.applied_seq, 3);
 	b.seq = 4;
 	assert_int_equal(session_turn(s, &b, 0, &lost), SESSION_FENCED);
+
+	/* An old copy of its state is told how far it is behind, and takes nothing over. */
+	h = hello_of(7, 9);
+	h.next_seq = 3;
+	sessions_hello(s, &t, &h, 0, &w);
+	assert_int_equal(w.code, WIRE_OK);
+	assert_int_equal(w.applied_seq, 3);
+	b.instance = 9;
+	assert_int_equal(session_turn(s, &b, 0, &lost), SESSION_FENCED);
+	b.instance = 2;
+	assert_int_equal(session_turn(s, &b, 0, &lost), SESSION_NOW);
 
 	/* Another machine under the same name has another epoch. */
 	h = hello_of(8, 3);
@@ -677,6 +715,14 @@ static void batches_are_taken_once_and_in_order(void **state)
 	sessions_hello(s, &t, &h, 40000, &w);
 	assert_int_equal(w.code, WIRE_OK);
 	assert_int_equal(w.applied_seq, 0);
+
+	/* Epochs that were left are remembered. */
+	h = hello_of(7, 4);
+	h.next_seq = 2;
+	sessions_hello(s, &t, &h, 80000, &w);
+	assert_int_equal(w.code, WIRE_OK);
+	assert_int_equal(w.applied_seq, 3);
+	h = hello_of(8, 3);
 
 	/* The numbers are in the store. */
 	sessions_reload(s, &t);
@@ -708,6 +754,7 @@ int main(void)
 		WITH_STORE(a_dead_consumer_is_found_and_recovers),
 		WITH_STORE(a_restart_changes_nothing),
 		WITH_STORE(a_buried_group_stays_away_until_it_commits),
+		WITH_STORE(an_expired_group_is_gone_until_it_commits),
 		WITH_STORE(a_silent_agent_leaves_the_last_verdict),
 		WITH_STORE(rules_hold_where_they_match),
 		WITH_STORE(another_agent_may_not_report_the_same_cluster),
