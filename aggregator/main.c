@@ -27,6 +27,7 @@
 #include "aggregator/serve/server.h"
 #include "aggregator/store/store.h"
 #include "aggregator/store_cmd.h"
+#include "common/again.h"
 #include "common/err.h"
 #include "common/log.h"
 
@@ -360,8 +361,8 @@ static bool serve_signals(const struct settings *settings, struct calls *calls,
 	return false;
 }
 
-/* *ret_again: it has stopped to be started anew. */
-static int run(const struct settings *settings, const sigset_t *signals, bool *ret_again)
+/* *ret_anew: it has stopped to be started anew. */
+static int run(const struct settings *settings, const sigset_t *signals, bool *ret_anew)
 {
 	const struct aggregator_config *cfg = settings->cfg;
 	/* Each is stopped when run() returns, the last started first. */
@@ -416,7 +417,7 @@ static int run(const struct settings *settings, const sigset_t *signals, bool *r
 	log_info("aggregator started", "version=%s http=%s data_dir=%s", WARREN_VERSION,
 		 cfg->http.listen, log_quote(cfg->data_dir));
 	door_tell(settings->door);
-	*ret_again = serve_signals(settings, &calls, signals);
+	*ret_anew = serve_signals(settings, &calls, signals);
 	return ERR_OK;
 }
 
@@ -506,16 +507,6 @@ static void take_descriptors(void)
 	setrlimit(RLIMIT_NOFILE, &files);
 }
 
-/* Become a new process with the same number and command line; returns an exit status if not.
- * Signals stay blocked, so that one that comes in between is taken then. */
-static int start_again(char **argv)
-{
-	close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
-	execv("/proc/self/exe", argv);
-	log_error("cannot start anew", "err=%s", log_quote(err_str(-errno)));
-	return EXIT_FAILURE;
-}
-
 int main(int argc, char **argv)
 {
 	CLEANUP(aggregator_config_free) struct aggregator_config *cfg = NULL;
@@ -524,7 +515,7 @@ int main(int argc, char **argv)
 	CLEANUP(auth_free) struct auth *auth = NULL;
 	CLEANUP(tls_free) struct tls *tls = NULL;
 	CLEANUP(door_free) struct door *door = NULL;
-	bool again = false;
+	bool anew = false;
 	struct options o;
 	int status = 0;
 	sigset_t signals;
@@ -556,9 +547,11 @@ int main(int argc, char **argv)
 	take_descriptors();
 	struct settings settings = {cfg, rulebook, auth, tls, door, o.config, {0}};
 	door_digest(o.config, cfg, settings.digest);
-	status = run(&settings, &signals, &again) == ERR_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+	status = run(&settings, &signals, &anew) == ERR_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 	fflush(NULL);
-	if (again)
-		status = start_again(argv);
+	if (anew) {
+		log_error("cannot start anew", "err=%s", log_quote(err_str(again())));
+		status = EXIT_FAILURE;
+	}
 	_exit(status); /* the libraries' own threads are not joined */
 }

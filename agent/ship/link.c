@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/again.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/nng_watch.h"
 #include "proto/frame.h"
 #include "proto/wire.h"
 
@@ -29,8 +31,7 @@
 #define RECONNECT_MIN_MS 200
 #define RECONNECT_MAX_MS 30000
 #define RESEND_MS 60000
-#define WATCH_MS 1000  /* how often the watchdogs look, at the least */
-#define STUCK_MS 30000 /* a connection that we closed is gone long before */
+#define WATCH_MS 1000 /* how often the watchdogs look, at the least */
 
 enum slot_state { SLOT_FREE, SLOT_SENDING, SLOT_WAITING, SLOT_REPLIED, SLOT_FAILED };
 
@@ -51,8 +52,7 @@ struct link {
 	nng_msg *told; /* the reply the owner is looking at */
 	bool told_up;  /* what the owner believes */
 	unsigned int next_slot;
-	uint32_t closed_pipe; /* the last connection we closed */
-	int64_t closed_ms;
+	struct nng_watch *watch;
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -254,6 +254,8 @@ static void stop(struct link *l)
 		s->reply = NULL;
 		s->aio = NULL;
 	}
+	if (l->watch != NULL)
+		nng_watch_free(&l->watch);
 	if (l->told != NULL)
 		nng_msg_free(l->told);
 	if (l->tls != NULL)
@@ -294,6 +296,8 @@ int link_open(const char *url, struct link_times times, const struct link_tls *t
 		return -ENOMEM;
 
 	int err = strncmp(url, "tls", 3) == 0 ? make_tls(tls, &l->tls) : ERR_OK;
+	if (err == ERR_OK)
+		err = nng_watch_new(&l->watch);
 	if (err == ERR_OK)
 		err = open_socket(l);
 	if (err == ERR_OK)
@@ -368,18 +372,12 @@ int link_renew(struct link *l, const struct link_tls *tls)
 	return ERR_OK;
 }
 
-/* Close the connection, again if it does not go. nng up to 1.11 hangs for good, with all its
- * connections, when it is about to read the rest of a request as its connection is closed. */
-static void close_pipe(struct link *l, nng_pipe p, int64_t now)
+/* nng does not work any more, see nng_watch.h. */
+static void end_stuck(const struct link *l)
 {
-	if (l->closed_pipe != p.id) {
-		l->closed_pipe = p.id;
-		l->closed_ms = now;
-	} else if (now - l->closed_ms >= STUCK_MS) {
-		log_error("closed connection does not go: nng hangs", "url=%s", l->url);
-		abort();
-	}
-	nng_pipe_close(p);
+	log_error("nng is stuck: the process begins anew", "url=%s", l->url);
+	log_error("it cannot", "err=%s", log_quote(err_str(again())));
+	abort();
 }
 
 /* nng by itself notices neither a peer that is frozen nor a dial that does not end. */
@@ -399,7 +397,9 @@ static void watch(struct link *l, int64_t now)
 	if (lonely)
 		redial(l);
 	if (silent)
-		close_pipe(l, pipe, now);
+		nng_pipe_close(pipe);
+	if (nng_watch_stuck(l->watch, now))
+		end_stuck(l);
 }
 
 static bool next_change(struct link *l, struct link_event *e)

@@ -12,9 +12,8 @@
  *
  * One thread owns a link and must come back to link_wait() at least once a second or so,
  * for the watchdogs run there: a connection on which nothing answers is closed, a dialer
- * that does not get through is replaced. Where nng itself hangs (see close_pipe() in link.c)
- * the process is ended by abort(): only a new one can go on. Only link_wake() may be called by
- * other threads.
+ * that does not get through is replaced, and when nng itself is stuck (see nng_watch.h) the
+ * process begins anew, as after a crash. Only link_wake() may be called by other threads.
  */
 
 #include "common/base.h"

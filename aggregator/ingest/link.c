@@ -13,9 +13,11 @@
 #include <string.h>
 
 #include "aggregator/ingest/silent.h"
+#include "common/again.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/nng_watch.h"
 #include "proto/wire.h"
 
 /*
@@ -66,6 +68,7 @@ struct ingest_link {
 	struct ingest_link_limits limits; /* busy is not used */
 	void *busy;                       /* owned */
 	struct silent silent;             /* of the ports with TLS */
+	struct nng_watch *watch;
 	struct listener *listeners;
 	size_t listener_count;
 	int64_t swept_ms;
@@ -181,16 +184,6 @@ static void note_closed(struct ingest_link *l, size_t i, int64_t now)
 	l->stats.idle++;
 }
 
-/* nng up to 1.11 hangs for good, with all its connections, when it is about to read the rest of
- * a request as its connection is closed. */
-static void check_closed(const struct connection *c, int64_t now)
-{
-	if (now - c->closed_ms < STUCK_MS)
-		return;
-	log_error("closed connection does not go: nng hangs", "remote=%s", c->remote);
-	abort();
-}
-
 /* The next connection that has been silent for too long, or 0. */
 static uint32_t next_silent(struct ingest_link *l, int64_t now)
 {
@@ -202,15 +195,21 @@ static uint32_t next_silent(struct ingest_link *l, int64_t now)
 
 		if (l->ids[i] == 0)
 			continue;
-		if (c->closed_ms != 0) {
-			check_closed(c, now);
-		} else if (now - c->heard_ms >= l->limits.idle_ms) {
+		if (c->closed_ms == 0 && now - c->heard_ms >= l->limits.idle_ms) {
 			note_closed(l, i, now);
 			id = l->ids[i];
 		}
 	}
 	pthread_mutex_unlock(&l->lock);
 	return id;
+}
+
+/* nng does not work any more, see nng_watch.h. */
+static void end_stuck(void)
+{
+	log_error("nng is stuck: the process begins anew", "");
+	log_error("it cannot", "err=%s", log_quote(err_str(again())));
+	abort();
 }
 
 /* Whether nng has told of the connection from there. Called without the lock. */
@@ -244,6 +243,8 @@ static void sweep(struct ingest_link *l, int64_t now)
 	if (now - l->swept_ms < SWEEP_MS)
 		return;
 	l->swept_ms = now;
+	if (nng_watch_stuck(l->watch, now))
+		end_stuck();
 	sweep_silent(l, now);
 	while ((id = next_silent(l, now)) != 0)
 		nng_pipe_close((nng_pipe){.id = id});
@@ -543,6 +544,8 @@ int ingest_link_open(const struct ingest_listen *listen, size_t count,
 	l->listener_count = count;
 	int err = allocate(l, limits);
 	if (err == ERR_OK)
+		err = nng_watch_new(&l->watch);
+	if (err == ERR_OK)
 		err = open_all(l, listen, why);
 	else
 		buf_puts(why, "no memory to listen");
@@ -567,6 +570,8 @@ static void close_context(struct context *c)
 
 static void release(struct ingest_link *l)
 {
+	if (l->watch != NULL)
+		nng_watch_free(&l->watch);
 	free(l->busy);
 	free(l->listeners);
 	free(l->connections);
@@ -593,6 +598,7 @@ void ingest_link_close(struct ingest_link *l)
 			close_context(&l->listeners[i].contexts[k]);
 
 	silent_free(&l->silent);
+	nng_watch_free(&l->watch);
 	size_t queued = 0;
 	for (const struct ingest_message *m = l->first; m != NULL; m = m->next)
 		queued++;

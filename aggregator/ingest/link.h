@@ -7,8 +7,8 @@
  * The only file of the aggregator that knows nng. Every request that is taken must be
  * answered once with ingest_link_reply(), in any order, from any thread. What is held,
  * queued or taken, is bounded in number and bytes; beyond that a request is answered at
- * once with the busy reply the owner supplied, and nothing of it is kept. Where nng itself
- * hangs (see check_closed() in link.c) the process is ended by abort(): only a new one can go on.
+ * once with the busy reply the owner supplied, and nothing of it is kept. When nng
+ * itself is stuck (see nng_watch.h) the process begins anew, as after a crash.
  */
 
 #include "common/base.h"

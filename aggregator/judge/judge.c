@@ -289,10 +289,7 @@ static bool falling_behind(const struct facts *f, struct verdict *v, const struc
 	int64_t behind_ms = MIN(tr->behind_ms, f->waited_ms);
 	int64_t max_ms = f->rules->max_time_lag_ms;
 
-	/* To raise it lag has to stand at its highest now; to keep it up it is enough not to fall.
-	 */
-	bool grows = f->t->status == STATUS_WARN ? tr->lasting : tr->growing && tr->rising;
-	if (grows && !tr->falling && is_due(f, behind_ms, f->rules->warn_after_ms))
+	if (tr->worse && is_due(f, behind_ms, f->rules->warn_after_ms))
 		return decide_timed(v, STATUS_WARN, REASON_FALLING_BEHIND, behind_ms,
 				    f->rules->warn_after_ms);
 	if (max_ms > 0 && f->waited_ms > max_ms && !is_back_within_bound(f, tr))
@@ -314,7 +311,7 @@ static bool by_trend(const struct facts *f, struct verdict *v)
 
 	if (!is_young(f))
 		trend_of(f->t, f->log, f->cluster, f->now_ms - f->rules->window_ms,
-			 f->rules->warn_after_ms / 4, &tr);
+			 f->rules->warn_after_ms, &tr);
 	v->rule = 8;
 	if (f->t->offset >= 0 && falling_behind(f, v, &tr))
 		return true;

@@ -26,6 +26,7 @@ struct rules {
 	uint32_t raise_after;         /* passes, at least 1; 2 */
 	uint32_t clear_after;         /* 2 */
 	bool ignore;                  /* shown, not counted */
+	uint8_t reserved[7];          /* no padding: equal rules are equal bytes */
 	const char *maintenance_why;  /* borrowed; NULL: not said */
 };
 

@@ -3,19 +3,17 @@
 
 #include <string.h>
 
-/* A window's bytes hold no more points than this, at two bytes each. */
-#define POINTS_MAX (WINDOW_BYTES / 2 + 1)
+#define POINTS_MAX WINDOW_POINTS_MAX
 
 /* So much has to be there to speak of a trend. */
 #define SPAN_MIN_MS INT64_C(90000)
 #define PASSES_MIN 6
 #define POINTS_MIN 5
 
-/* A lag of one may be the marker of a transaction, that nobody reads. */
+/* A lag younger than this share of what is warned of is close to the end, and so is a single
+ * message: it may be the marker of a transaction, that nobody reads. */
+#define NEAR_SHARE 4
 #define MARKER_LAG 1
-
-/* The last quarter of the window is looked at in two halves of three points at least. */
-#define QUARTER_MIN 6
 
 /* Growth between thirds, and distance from the peak, against the scatter of the points. */
 #define GROWTH_NOISES 2
@@ -23,60 +21,58 @@
 
 /* A lag that grows by less than this share of what came in lately does not. */
 #define GROWTH_SHARE 0.01
-#define PEAK_SHARE 0.01
 
+/* So many times up and down make waves. The least lag of them has to rise by this share of their
+ * height. */
 #define WAVE_PEAKS 3
-
-/* Of waves the least lag has to rise by so much of their height. */
 #define FLOOR_SHARE 0.75
 
 /* A fall is another wave up to so many times the deepest before: points are too few to catch every
  * top and bottom. */
 #define DIP_SHARE 1.5
 
-/* A fall just now: for so long, and by so much. */
+/* The last quarter of the window is looked at in two halves of three points at least. */
+#define QUARTER_MIN 6
+
+/* A fall just now: for so long, and by so much. A single step has to be a clear one. */
 #define RUN_MS INT64_C(15000)
 #define RUN_NOISES 4
-#define STEP_NOISES                                                                                \
-	8 /* a single step has to be a clear one, and more than comes in between looks */
-#define RATE_POINTS 4 /* rates are taken over the last quarter, and so many points at least */
+#define STEP_NOISES 8
 
+/* Rates are taken over the last quarter, and so many points at least. */
+#define RATE_POINTS 4
+
+/* Newest first. */
 struct series {
 	size_t count;
-	int64_t at_ms[POINTS_MAX]; /* newest first */
+	const struct window_point *commits;
 	double lag[POINTS_MAX];
-	double behind_ms[POINTS_MAX];
-	double offset[POINTS_MAX];
-	double end[POINTS_MAX];
-	bool at_least; /* some behind_ms are lower bounds */
+	double end[POINTS_MAX];       /* of the log, when the commit came */
+	double behind_ms[POINTS_MAX]; /* age of the oldest unread message then */
+	bool at_least;                /* some of these are lower bounds */
 };
 
-/* Follows one window back in time beside another. */
+/* --- commits and log, side by side --- */
+
+/* Follows the log back in time. */
 struct follower {
-	struct window_cursor at;   /* the older neighbour of what is looked for */
-	struct window_point newer; /* the newer one; equal to at where there is none */
+	const struct window_point *points; /* newest first */
+	size_t count;
+	size_t at; /* the older neighbour of what is looked for; count: there is none */
 };
 
-static struct follower follow(const struct window *w)
+static struct window_point newer(const struct follower *f)
 {
-	struct window_cursor c = window_newest(w);
-
-	return (struct follower){c, c.point};
-}
-
-static void step(struct follower *f)
-{
-	f->newer = f->at.point;
-	window_older(&f->at);
+	return f->points[f->at == 0 ? 0 : f->at - 1];
 }
 
 /* The log end at a time, between two points that are close, as a step where they are not. */
 static double end_at(struct follower *f, int64_t at_ms, int64_t gap_ms)
 {
-	while (f->at.valid && f->at.point.at_ms > at_ms)
-		step(f);
-	struct window_point a = f->at.valid ? f->at.point : f->newer;
-	struct window_point b = f->newer;
+	while (f->at < f->count && f->points[f->at].at_ms > at_ms)
+		f->at++;
+	struct window_point b = newer(f);
+	struct window_point a = f->at < f->count ? f->points[f->at] : b;
 
 	if (b.at_ms <= a.at_ms || b.at_ms - a.at_ms > gap_ms)
 		return (double)a.value;
@@ -89,61 +85,60 @@ static double end_at(struct follower *f, int64_t at_ms, int64_t gap_ms)
 static bool passed_at(struct follower *f, int64_t offset, const struct cluster_track *c,
 		      int64_t *ret_at_ms)
 {
-	while (f->at.valid && f->at.point.value > offset)
-		step(f);
-	*ret_at_ms = f->newer.at_ms;
-	if (!f->at.valid)
+	while (f->at < f->count && f->points[f->at].value > offset)
+		f->at++;
+	*ret_at_ms = newer(f).at_ms;
+	if (f->at == f->count)
 		return false;
-	if (f->newer.value > offset)
-		*ret_at_ms = window_between(f->at.point, f->newer, offset, track_gap_ms(c),
+	if (newer(f).value > offset)
+		*ret_at_ms = window_between(f->points[f->at], newer(f), offset, track_gap_ms(c),
 					    c->interval_ms);
 	return true;
 }
 
-static void collect(const struct commit_track *t, const struct log_track *log,
-		    const struct cluster_track *c, int64_t from_ms, struct series *s)
+static void collect_lags(struct series *s, struct follower ends, const struct cluster_track *c)
 {
-	struct follower ends = follow(&log->ends);
-	struct follower ages = ends;
-	struct window_cursor commits = window_newest(&t->offsets);
+	for (size_t i = 0; i < s->count; i++) {
+		s->end[i] = end_at(&ends, s->commits[i].at_ms, track_gap_ms(c));
+		s->lag[i] = MAX(s->end[i] - (double)s->commits[i].value, 0.0);
+	}
+}
 
-	s->count = 0;
+/* Ages of the newest so many points. */
+static void collect_ages(struct series *s, struct follower ends, const struct cluster_track *c,
+			 size_t count)
+{
 	s->at_least = false;
-	for (; commits.valid && commits.point.at_ms >= from_ms && s->count < POINTS_MAX;
-	     window_older(&commits)) {
-		size_t i = s->count++;
+	for (size_t i = 0; i < count; i++) {
+		int64_t at_ms = s->commits[i].at_ms;
 		int64_t passed_ms = 0;
 
-		s->at_ms[i] = commits.point.at_ms;
-		s->offset[i] = (double)commits.point.value;
-		s->end[i] = end_at(&ends, commits.point.at_ms, track_gap_ms(c));
-		s->lag[i] = MAX(s->end[i] - s->offset[i], 0.0);
-		if (!passed_at(&ages, commits.point.value, c, &passed_ms))
+		if (!passed_at(&ends, s->commits[i].value, c, &passed_ms))
 			s->at_least = true;
-		s->behind_ms[i] = s->lag[i] <= MARKER_LAG
-					  ? 0
-					  : (double)MAX(s->at_ms[i] - passed_ms, (int64_t)0);
+		s->behind_ms[i] =
+			s->lag[i] <= MARKER_LAG ? 0 : (double)MAX(at_ms - passed_ms, (int64_t)0);
 	}
 }
 
-static void sort(double *v, size_t n)
+/* The time between two points, the newer one first. */
+static double between_ms(const struct series *s, size_t i, size_t j)
 {
-	for (size_t i = 1; i < n; i++) {
-		double x = v[i];
-		size_t j = i;
-
-		for (; j > 0 && v[j - 1] > x; j--)
-			v[j] = v[j - 1];
-		v[j] = x;
-	}
+	return (double)(s->commits[i].at_ms - s->commits[j].at_ms);
 }
+
+/* --- up --- */
 
 static double median(const double *values, size_t n)
 {
 	double v[POINTS_MAX];
 
-	memcpy(v, values, n * sizeof(*v));
-	sort(v, n);
+	for (size_t i = 0; i < n; i++) {
+		size_t j = i;
+
+		for (; j > 0 && v[j - 1] > values[i]; j--)
+			v[j] = v[j - 1];
+		v[j] = values[i];
+	}
 	return n % 2 == 1 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
 }
 
@@ -154,13 +149,12 @@ static double noise(const struct series *s)
 	size_t n = 0;
 
 	for (size_t i = 1; i + 1 < s->count; i++) {
-		double part = (double)(s->at_ms[i] - s->at_ms[i + 1]) /
-			      (double)(s->at_ms[i - 1] - s->at_ms[i + 1]);
+		double part = between_ms(s, i, i + 1) / between_ms(s, i - 1, i + 1);
 		double away = s->lag[i] - s->lag[i + 1] - part * (s->lag[i - 1] - s->lag[i + 1]);
 
 		off[n++] = away < 0 ? -away : away;
 	}
-	return n == 0 ? 0 : median(off, n);
+	return median(off, n);
 }
 
 /* By how much the newest third of a series lies above the oldest. */
@@ -179,49 +173,41 @@ static double ages(const struct series *s, double grown)
 
 	if (!s->at_least)
 		return growth(s->behind_ms, s->count);
-	return came <= 0 ? 0 : grown / came * (double)(s->at_ms[0] - s->at_ms[s->count - 1]);
+	return came <= 0 ? 0 : grown / came * between_ms(s, 0, s->count - 1);
 }
 
-/* Up with the last commit, and as high as ever in the window. */
-static bool is_rising(const struct series *s, double scatter)
+/* Up with the last commit. */
+static bool climbs(const struct series *s)
 {
-	double peak = 0;
-
-	for (size_t i = 0; i < s->count; i++)
-		peak = MAX(peak, s->lag[i]);
-	return s->lag[0] >= s->lag[1] && s->lag[0] > s->lag[2] &&
-	       s->lag[0] + MAX(PEAK_NOISES * scatter, peak * PEAK_SHARE) >= peak;
+	return s->lag[0] >= s->lag[1] && s->lag[0] > s->lag[2];
 }
 
 /* Does more come now, between the last two points of the log, than was read between the last two
  * commits? */
-static bool comes_faster(const struct series *s, const struct log_track *log)
+static bool comes_faster(const struct series *s, const struct window_point log[static 2])
 {
-	struct window_cursor c = window_newest(&log->ends);
+	double comes = ((double)log[0].value - (double)log[1].value) /
+		       (double)(log[0].at_ms - log[1].at_ms);
+	double reads =
+		((double)s->commits[0].value - (double)s->commits[1].value) / between_ms(s, 0, 1);
 
-	if (!window_older(&c))
-		return true;
-	double comes = ((double)log->ends.value - (double)c.point.value) /
-		       (double)MAX(log->ends.at_ms - c.point.at_ms, INT64_C(1));
-	return comes > (s->offset[0] - s->offset[1]) / (double)(s->at_ms[0] - s->at_ms[1]);
+	return comes > reads;
 }
 
-/* Up and down again and again since the group was last close to the end: no single burst. */
-static bool is_wave(const struct series *s, int64_t near_ms)
-{
-	size_t peaks = 0;
-
-	for (size_t i = 1; i + 1 < s->count && s->behind_ms[i] > (double)near_ms; i++)
-		peaks += s->lag[i] > s->lag[i - 1] && s->lag[i] >= s->lag[i + 1];
-	return peaks >= WAVE_PEAKS;
-}
+/* --- up and down --- */
 
 /* The lag since the group was last close to the end. */
 struct waves {
+	size_t peaks;
 	double fall;    /* from the highest to now */
 	double deepest; /* of the falls before, after which it came back to a new height */
 	double height;  /* of all falls the deepest */
 };
+
+static bool is_peak(const struct series *s, size_t i)
+{
+	return i + 1 < s->count && s->lag[i] > s->lag[i - 1] && s->lag[i] >= s->lag[i + 1];
+}
 
 static struct waves waves_of(const struct series *s, int64_t near_ms)
 {
@@ -230,10 +216,10 @@ static struct waves waves_of(const struct series *s, int64_t near_ms)
 	size_t top = 0;
 	double peak = 0;
 
-	while (episode < s->count && s->behind_ms[episode] > (double)near_ms)
-		episode++;
-	for (size_t i = 0; i < episode; i++)
-		top = s->lag[i] > s->lag[top] ? i : top;
+	for (; episode < s->count && s->behind_ms[episode] > (double)near_ms; episode++) {
+		w.peaks += is_peak(s, episode);
+		top = s->lag[episode] > s->lag[top] ? episode : top;
+	}
 	for (size_t i = episode; i-- > 0;) {
 		peak = MAX(peak, s->lag[i]);
 		w.height = MAX(w.height, peak - s->lag[i]);
@@ -248,18 +234,20 @@ static struct waves waves_of(const struct series *s, int64_t near_ms)
  * waves do not hide. */
 static double floor_rise(const struct series *s)
 {
-	int64_t middle_ms = s->at_ms[0] - (s->at_ms[0] - s->at_ms[s->count - 1]) / 2;
-	double newer = s->lag[0];
-	double older = s->lag[s->count - 1];
+	double half_ms = between_ms(s, 0, s->count - 1) / 2;
+	double newest = s->lag[0];
+	double oldest = s->lag[s->count - 1];
 
 	for (size_t i = 0; i < s->count; i++) {
-		if (s->at_ms[i] >= middle_ms)
-			newer = MIN(newer, s->lag[i]);
+		if (between_ms(s, 0, i) <= half_ms)
+			newest = MIN(newest, s->lag[i]);
 		else
-			older = MIN(older, s->lag[i]);
+			oldest = MIN(oldest, s->lag[i]);
 	}
-	return newer - older;
+	return newest - oldest;
 }
+
+/* --- down --- */
 
 /* The newer half of the last quarter lies below its older half. */
 static bool falls_in_quarter(const struct series *s)
@@ -279,35 +267,40 @@ static size_t run_down(const struct series *s, size_t from)
 }
 
 /* Down at every step of late, for longer than ever before in the window. A lag that goes up and
- * down does not pass for a falling one each time it goes down. */
-static bool falls_now(const struct series *s, double scatter, int64_t interval_ms)
+ * down does not pass for a falling one each time it goes down, nor does one that is but seen at
+ * another moment between two commits. */
+static bool falls_now(const struct series *s, int64_t interval_ms)
 {
 	size_t run = run_down(s, 0);
-	int64_t for_ms = s->at_ms[0] - s->at_ms[run];
-	double least = RUN_NOISES * scatter;
+	double for_ms = between_ms(s, 0, run);
+	double fall = s->lag[run] - s->lag[0];
 
 	if (for_ms < RUN_MS)
 		return false;
-	if (run == 1)
-		least = MAX(STEP_NOISES * scatter,
-			    (s->end[0] - s->end[1]) * (double)interval_ms / (double)for_ms);
-	if (s->lag[run] - s->lag[0] < least)
+	if (run == 1 && fall < (s->end[0] - s->end[1]) * (double)interval_ms / for_ms)
 		return false;
 	for (size_t i = run + 1; i < s->count; i++) {
 		if (run_down(s, i) >= run)
 			return false;
 	}
-	return true;
+	return fall >= (run == 1 ? STEP_NOISES : RUN_NOISES) * noise(s);
 }
+
+static bool falls(const struct series *s, const struct waves *w, int64_t interval_ms)
+{
+	if (w->fall <= DIP_SHARE * w->deepest)
+		return false;
+	return falls_in_quarter(s) || falls_now(s, interval_ms);
+}
+
+/* --- all of it --- */
 
 static void rates(const struct series *s, struct trend *t)
 {
 	size_t i = MIN(s->count - 1, MAX(s->count / 4, (size_t)RATE_POINTS));
-	double seconds = (double)(s->at_ms[0] - s->at_ms[i]) / 1000;
+	double seconds = between_ms(s, 0, i) / 1000;
 
-	if (seconds <= 0)
-		return;
-	t->reads = (s->offset[0] - s->offset[i]) / seconds;
+	t->reads = ((double)s->commits[0].value - (double)s->commits[i].value) / seconds;
 	t->grows = (s->end[0] - s->end[i]) / seconds;
 }
 
@@ -319,42 +312,82 @@ static size_t since_err(const struct series *s, const struct commit_track *t)
 
 	if (t->status > STATUS_ERR)
 		return 0;
-	while (n < s->count && (t->after_err == 0 || s->at_ms[n] >= t->since_ms))
+	while (n < s->count && (t->after_err == 0 || s->commits[n].at_ms >= t->since_ms))
 		n++;
 	return n;
 }
 
+static bool is_known(const struct series *s, const struct commit_track *t,
+		     const struct cluster_track *c)
+{
+	return s->count >= POINTS_MIN && between_ms(s, 0, s->count - 1) >= SPAN_MIN_MS &&
+	       c->passes - t->first_pass + 1 >= PASSES_MIN;
+}
+
+/* What came in lately, of which growth has to be a share. */
+static double least_growth(const struct series *s)
+{
+	return GROWTH_SHARE * (s->end[0] - s->end[s->count / 3]);
+}
+
+/* To raise a warning lag has to grow beyond its noise, and to do so now: it stands at its highest,
+ * or goes in waves. */
+static bool begins(const struct series *s, const struct waves *w, const struct window_point *log,
+		   int64_t interval_ms)
+{
+	double grown = growth(s->lag, s->count);
+	double least = least_growth(s);
+	double scatter = noise(s);
+	bool wave = w->peaks >= WAVE_PEAKS;
+	bool rises = climbs(s) && w->fall <= PEAK_NOISES * scatter && comes_faster(s, log);
+
+	if (!wave && !rises)
+		return false;
+	bool grows = grown > MAX(MAX(GROWTH_NOISES * scatter, w->height), least) ||
+		     (wave && floor_rise(s) > MAX(FLOOR_SHARE * w->height, least));
+	return grows && ages(s, grown) > (double)interval_ms / 2;
+}
+
+static bool may_begin(const struct series *s)
+{
+	size_t peaks = 0;
+
+	for (size_t i = 1; i < s->count; i++)
+		peaks += is_peak(s, i);
+	return peaks >= WAVE_PEAKS || climbs(s);
+}
+
 void trend_of(const struct commit_track *t, const struct log_track *log,
-	      const struct cluster_track *cluster, int64_t from_ms, int64_t near_ms,
+	      const struct cluster_track *cluster, int64_t from_ms, int64_t warn_after_ms,
 	      struct trend *ret_t)
 {
-	struct series s;
+	struct window_point commits[POINTS_MAX];
+	struct window_point ends[POINTS_MAX];
+	struct series s = {.commits = commits};
+	struct follower f = {.points = ends};
 
 	*ret_t = (struct trend){0};
-	collect(t, log, cluster, from_ms, &s);
-	if (s.count == 0)
+	s.count = window_points(&t->offsets, from_ms, commits);
+	f.count = window_points(&log->ends, 0, ends);
+	if (s.count == 0 || f.count == 0)
 		return;
+	collect_lags(&s, f, cluster);
+	collect_ages(&s, f, cluster, 1);
 	ret_t->behind_ms = (int64_t)s.behind_ms[0];
 	if (s.count < 2)
 		return;
 	rates(&s, ret_t);
 	s.count = since_err(&s, t);
-	ret_t->known = s.count >= POINTS_MIN && s.at_ms[0] - s.at_ms[s.count - 1] >= SPAN_MIN_MS &&
-		       cluster->passes - t->first_pass + 1 >= PASSES_MIN;
-	if (!ret_t->known)
+	bool up = t->status == STATUS_WARN;
+	if (ret_t->behind_ms < warn_after_ms / 2 || !is_known(&s, t, cluster) || f.count < 2 ||
+	    (!up && !may_begin(&s)))
 		return;
-	double scatter = noise(&s);
-	struct waves w = waves_of(&s, near_ms);
-	double grown = growth(s.lag, s.count);
-	double risen = floor_rise(&s);
-	double least = GROWTH_SHARE * (s.end[0] - s.end[s.count / 3]);
-	bool wave = is_wave(&s, near_ms);
-
-	ret_t->growing = grown > MAX(MAX(GROWTH_NOISES * scatter, w.height), least) ||
-			 (wave && risen > MAX(FLOOR_SHARE * w.height, least));
-	ret_t->growing = ret_t->growing && ages(&s, grown) > cluster->interval_ms / 2.0;
-	ret_t->lasting = MAX(grown, risen) > least;
-	ret_t->rising = wave || (is_rising(&s, scatter) && comes_faster(&s, log));
-	ret_t->falling = (falls_in_quarter(&s) || falls_now(&s, scatter, cluster->interval_ms)) &&
-			 w.fall > DIP_SHARE * w.deepest;
+	collect_ages(&s, f, cluster, s.count);
+	struct waves w = waves_of(&s, warn_after_ms / NEAR_SHARE);
+	/* To keep a warning up it is enough not to fall. */
+	if (up)
+		ret_t->worse = growth(s.lag, s.count) > least_growth(&s);
+	else
+		ret_t->worse = begins(&s, &w, ends, cluster->interval_ms);
+	ret_t->worse = ret_t->worse && !falls(&s, &w, cluster->interval_ms);
 }

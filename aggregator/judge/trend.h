@@ -11,18 +11,14 @@
 #include "aggregator/judge/track.h"
 
 struct trend {
-	bool known;        /* enough of the window is there to speak of a trend */
-	bool growing;      /* lag and its age rise, beyond their noise */
-	bool lasting;      /* lag is still higher than it was */
-	bool rising;       /* and does so now, not after one burst some time ago */
-	bool falling;      /* lag has been falling lately */
+	bool worse;        /* lag and its age grow; while a warning is up: they still do */
 	int64_t behind_ms; /* age of the oldest unread message when the last commit came */
 	double reads;      /* offsets a second, lately */
 	double grows;      /* of the log end, a second, over the same time */
 };
 
-/* Look at the window from from_ms on. A group less than near_ms behind was close to the end. Both
- * windows in the tracks may be empty. */
+/* Look at the window from from_ms on. A lag whose age is far below warn_after_ms is not looked at
+ * closely. Both windows in the tracks may be empty. */
 void trend_of(const struct commit_track *t, const struct log_track *log,
-	      const struct cluster_track *cluster, int64_t from_ms, int64_t near_ms,
+	      const struct cluster_track *cluster, int64_t from_ms, int64_t warn_after_ms,
 	      struct trend *ret_t);

@@ -47,13 +47,13 @@ static size_t size_used(const struct window *w)
 	return MIN(w->used, (uint16_t)WINDOW_BYTES);
 }
 
-static bool get_varint(struct window_cursor *c, uint64_t *ret_v)
+static bool get_varint(struct window_cursor *c, size_t used, uint64_t *ret_v)
 {
-	size_t used = size_used(c->window);
+	const uint8_t *bytes = c->window->bytes;
 	uint64_t v = 0;
 
 	for (unsigned shift = 0; c->next < used && shift < 64; shift += 7) {
-		uint8_t byte = c->window->bytes[c->next++];
+		uint8_t byte = bytes[c->next++];
 
 		v |= (uint64_t)(byte & 0x7f) << shift;
 		if (byte < 0x80) {
@@ -73,17 +73,36 @@ struct window_cursor window_newest(const struct window *w)
 	};
 }
 
-bool window_older(struct window_cursor *c)
+static inline bool step_back(struct window_cursor *c)
 {
+	size_t used = size_used(c->window);
 	uint64_t ticks = 0;
 	uint64_t fall = 0;
 
-	c->valid = c->valid && get_varint(c, &ticks) && get_varint(c, &fall);
+	c->valid = c->valid && get_varint(c, used, &ticks) && get_varint(c, used, &fall);
 	if (!c->valid)
 		return false;
 	c->point.at_ms = (int64_t)(((uint64_t)c->point.at_ms / TICK_MS - ticks) * TICK_MS);
 	c->point.value = (int64_t)difference(c->point.value, (int64_t)unzigzag(fall));
 	return true;
+}
+
+bool window_older(struct window_cursor *c)
+{
+	return step_back(c);
+}
+
+size_t window_points(const struct window *w, int64_t from_ms,
+		     struct window_point ret_points[static WINDOW_POINTS_MAX])
+{
+	struct window_cursor c = window_newest(w);
+	size_t n = 0;
+
+	while (c.valid && c.point.at_ms >= from_ms) {
+		ret_points[n++] = c.point;
+		(void)step_back(&c);
+	}
+	return n;
 }
 
 /* Forget the oldest point: its two varints, found from the end. */

@@ -13,6 +13,9 @@
 
 #define WINDOW_BYTES 148
 
+/* A window holds no more points than this: each but the newest takes two bytes. */
+#define WINDOW_POINTS_MAX (WINDOW_BYTES / 2 + 1)
+
 struct window {
 	int64_t at_ms;               /* of the newest point; 0: the window is empty */
 	int64_t value;               /* of the newest point */
@@ -49,6 +52,10 @@ struct window_cursor window_newest(const struct window *w);
 /* To the next older point; false, and not valid, when there is none. Never reads outside the
  * window, whatever its bytes are. */
 bool window_older(struct window_cursor *c);
+
+/* All points at or after from_ms, the newest first. Returns how many. */
+size_t window_points(const struct window *w, int64_t from_ms,
+		     struct window_point ret_points[static WINDOW_POINTS_MAX]);
 
 /* The value at a time, as a step function. False when the window does not reach back so far. */
 bool window_value_at(const struct window *w, int64_t at_ms, int64_t *ret_value);

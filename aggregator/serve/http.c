@@ -204,6 +204,21 @@ static enum MHD_Result add_header(struct MHD_Response *response, const char *nam
 	return MHD_add_response_header(response, name, value);
 }
 
+static enum MHD_Result add_headers(struct MHD_Response *response,
+				   const struct response_header *headers)
+{
+	for (; headers != NULL && headers->name != NULL; headers++) {
+		if (add_header(response, headers->name, headers->value) != MHD_YES)
+			return MHD_NO;
+	}
+	return MHD_YES;
+}
+
+static const char *header_of(struct MHD_Connection *connection, const char *name)
+{
+	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
 /* close: nothing that follows on this connection can be trusted to be a request. */
 static enum MHD_Result send_answer(const struct http *h, struct MHD_Connection *connection,
 				   struct response *rs, bool close)
@@ -226,6 +241,8 @@ static enum MHD_Result send_answer(const struct http *h, struct MHD_Connection *
 	    add_header(response, "WWW-Authenticate", rs->challenges[0]) != MHD_YES ||
 	    add_header(response, "WWW-Authenticate", rs->challenges[1]) != MHD_YES ||
 	    add_header(response, "Retry-After", retry) != MHD_YES ||
+	    add_header(response, "ETag", rs->etag) != MHD_YES ||
+	    add_headers(response, rs->headers) != MHD_YES ||
 	    add_header(response, "Connection", close ? "close" : NULL) != MHD_YES ||
 	    add_header(response, "Location", location) != MHD_YES)
 		ok = MHD_NO;
@@ -280,8 +297,9 @@ static enum MHD_Result answer(const struct http *h, struct MHD_Connection *conne
 			     .target = x->target,
 			     .body = x->body.data != NULL ? x->body.data : "",
 			     .body_size = x->body.size,
-			     .authorization = MHD_lookup_connection_value(
-				     connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION),
+			     .authorization = header_of(connection, MHD_HTTP_HEADER_AUTHORIZATION),
+			     .accept = header_of(connection, MHD_HTTP_HEADER_ACCEPT),
+			     .if_none_match = header_of(connection, MHD_HTTP_HEADER_IF_NONE_MATCH),
 			     .certificate = certificate_of(h, connection, x->client)};
 	struct response rs;
 

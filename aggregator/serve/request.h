@@ -32,6 +32,8 @@ struct request {
 	const char *body;
 	size_t body_size;
 	const char *authorization; /* the header, secret: never logged; NULL: none */
+	const char *accept;        /* the header; NULL: none */
+	const char *if_none_match; /* the header; NULL: none */
 	const char *certificate;   /* common name of the client's, verified; NULL: none */
 	uint8_t from[16];          /* address of the client: IPv6, or IPv4 mapped into it */
 
@@ -45,14 +47,20 @@ struct request {
 	const char *args[REQUEST_ARGS_MAX]; /* what stood for the route's :names, unescaped once */
 };
 
+struct response_header {
+	const char *name, *value;
+};
+
 struct response {
 	int status;
 	const char *type; /* Content-Type, static; NULL: none */
 	bool nosniff;
-	char allow[48];            /* "" for none */
-	const char *challenges[2]; /* WWW-Authenticate, static; NULL: none */
-	unsigned retry_after_s;    /* 0: none */
-	struct buf location;       /* empty for none */
+	char allow[48];                        /* "" for none */
+	const char *challenges[2];             /* WWW-Authenticate, static; NULL: none */
+	unsigned retry_after_s;                /* 0: none */
+	const char *etag;                      /* quoted, static; NULL: none */
+	const struct response_header *headers; /* more, static, ended by a NULL; NULL: none */
+	struct buf location;                   /* empty for none */
 	/* What is sent is body, then shared. */
 	struct buf body;     /* owned */
 	struct body *shared; /* referenced; NULL for none */

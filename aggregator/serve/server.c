@@ -19,6 +19,7 @@
 #include "aggregator/serve/v3.h"
 #include "aggregator/serve/v3_config.h"
 #include "aggregator/serve/v3_group.h"
+#include "aggregator/serve/web.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
@@ -314,6 +315,8 @@ void server_handle(struct server *s, struct request *rq, struct response *rs)
 		return;
 	}
 	rq->who = NULL;
+	if (web_answer(rq, rs) && rs->body.err == ERR_OK)
+		return;
 	route_dispatch(ROUTES, ARRAY_LEN(ROUTES), s, rq, rs);
 	rq->url = NULL; /* it was route_dispatch()'s */
 	if (rs->body.err == ERR_LIMIT)

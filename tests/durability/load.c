@@ -16,11 +16,12 @@
  *	epoch=1 instance=0 (random) next=1: of the stream; next is the first batch
  *	drain_s=60      for what is not acknowledged at the end
  *
- * Prints one line: sent, acked, duplicates, retries, hellos, fenced, refused. The exit status is 0
- * when everything sent was acknowledged.
+ * SIGTERM ends it early, in order. Prints one line: sent, acked, duplicates, retries, hellos,
+ *fenced, refused. The exit status is 0 when everything sent was acknowledged.
  */
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -306,8 +307,18 @@ static void on_event(struct load *l, const struct link_event *e)
 
 /* --- the whole --- */
 
+static volatile sig_atomic_t ended;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	ended = 1;
+}
+
 static bool is_over(const struct load *l)
 {
+	if (ended)
+		return true;
 	if (l->o.seconds != 0)
 		return clock_mono_ms() - l->began_mono >= l->o.seconds * 1000;
 	return l->last >= (uint64_t)(l->o.next - 1 + l->o.passes * l->o.batches);
@@ -389,6 +400,7 @@ int main(int argc, char **argv)
 	while (l.o.instance == 0)
 		if (getrandom(&l.o.instance, sizeof(l.o.instance), 0) < 0)
 			abort();
+	signal(SIGTERM, on_signal);
 	l.agent = argv[2];
 	l.began_ms = clock_wall_ms();
 	l.began_mono = clock_mono_ms();
