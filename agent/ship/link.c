@@ -29,7 +29,7 @@
 
 #define REPLY_MAX (1u << 20)
 #define RECONNECT_MIN_MS 200
-#define RECONNECT_MAX_MS 30000
+#define RECONNECT_MAX_MS 5000
 #define RESEND_MS 60000
 #define WATCH_MS 1000 /* how often the watchdogs look, at the least */
 

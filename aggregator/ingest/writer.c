@@ -13,7 +13,7 @@
 
 #define TAKE_MS 200    /* how often blind agents and commands are looked after */
 #define REAP_MS 1000   /* between two steps of the reaper */
-#define USAGE_MS 10000 /* between two looks at how full the store is */
+#define USAGE_MS 2000 /* between two looks at how full the store is */
 #define ALARM_PERCENT 80
 
 /* --- judging --- */

@@ -184,7 +184,7 @@ def test_map_full_and_recovery(tmp_path, seed):
     a.start()
     try:
         steady = Load(a, "steady", passes=2000, batches=1, groups=2, pace_ms=100, drain_s=5)
-        filler = Load(a, "filler", passes=100000, groups=50, fresh=1)
+        filler = Load(a, "filler", passes=100000, groups=10, fresh=1, pace_ms=30)
         wait_for("the store to be full", 60, lambda: degraded(a))
         filler.kill()
         before = a.lags("steady", "readers-0-0-0")
@@ -198,7 +198,7 @@ def test_map_full_and_recovery(tmp_path, seed):
         wait_for("the store to take writes", 30, lambda: not degraded(a))
         wait_for("the room", 30,
                  lambda: gauge(a, "warren_store_used_bytes") < 0.4 * (64 << 20))
-        again = Load(a, "filler", passes=5, batches=1, groups=50, fresh=1, next=applied + 4)
+        again = Load(a, "filler", passes=5, batches=1, groups=10, fresh=1, next=applied + 4)
         assert again.result()["acked"] == 5
         assert a.get("/readyz")[0] == 200 and steady.running()
         steady.kill()
@@ -444,4 +444,5 @@ def test_backup_under_load_and_restore(tmp_path, aggregator):
         f.write(os.urandom(4096 * 20))
     broken = subprocess.run([AGGREGATOR, "restore", copy, "--data", str(tmp_path / "new")],
                             capture_output=True, text=True)
-    assert broken.returncode == 1 and "wrong" in broken.stdout
+    assert broken.returncode == 1
+    assert not os.path.exists(tmp_path / "new" / "data.mdb")

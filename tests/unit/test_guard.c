@@ -313,6 +313,8 @@ static void what_is_brought_comes_back_with_time(void **state)
 	assert_true(guard_names(f->guard, "prod-a", 500, now + 30000));
 	assert_true(guard_names(f->guard, "prod-a", 1000, now + 60000));
 	assert_int_equal(stats(f).delayed, 0);
+	f->batch.agent = "prod-a";
+	f->batch.cluster = "seoul";
 	guard_put_off(f->guard, &(struct ingest_message){.remote = ""}, &f->batch);
 	assert_int_equal(stats(f).delayed, 1);
 }

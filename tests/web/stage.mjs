@@ -75,6 +75,7 @@ export class Stage {
 	async startAggregator() {
 		this.ingest ??= await freePort();
 		const auth = this.token === "" ? "" : `
+  anonymous: none
   auth:
     - {name: tester, token_file: ${join(this.dir, "token")}, roles: [read]}`;
 		writeFileSync(join(this.dir, "token"), `${this.token}\n`, { mode: 0o600 });

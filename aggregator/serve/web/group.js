@@ -100,7 +100,7 @@ function facts({ g }) {
 	const bad = g.partitions.filter((p) => rank(p.status) > 1).length;
 	const state = [g.state, g.protocol === "consumer" ? "KIP-848" : ""].filter(Boolean).join(", ");
 	return h("dl", { class: "card facts" },
-		fact("Lag", big(g.lag), g.max_lag !== null && g.partition_count > 1 ? `most ${exact(g.max_lag)}` : null),
+		fact("Lag", big(g.lag), g.max_lag !== null && g.partition_count > 1 ? `${exact(g.max_lag)} in one` : null),
 		fact("Oldest unread", duration(g.time_lag_ms, g.time_lag_at_least)),
 		fact(`${g.status === "NOTFOUND" ? "New" : g.status} for`, g.since_ms === null ? "–" : duration(now() - g.since_ms),
 			clock(g.since_ms)),
