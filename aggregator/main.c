@@ -71,6 +71,7 @@ struct settings {
 /* What calls from the HTTP server need. */
 struct calls {
 	struct store *store;
+	struct ingest_link *link;
 	struct writer *writer;
 	struct rulebook *rulebook;
 };
@@ -139,6 +140,33 @@ static void store_state(void *arg, struct server_store *ret_s)
 
 	writer_stats(c->writer, &s);
 	*ret_s = (struct server_store){s.store_used, s.store_limit, s.degraded};
+}
+
+static void ingest_state(void *arg, struct server_ingest *ret_i)
+{
+	struct calls *c = arg;
+	struct ingest_link_stats l;
+	struct writer_stats w;
+
+	ingest_link_stats(c->link, &l);
+	writer_stats(c->writer, &w);
+	*ret_i = (struct server_ingest){
+		.connections = l.connections,
+		.batches = w.batches,
+		.rows = w.rows,
+		.duplicates = w.duplicates,
+		.rejected = w.rejected,
+		.lost = w.lost,
+		.busy = l.busy,
+		.connections_refused = l.refused,
+		.connections_idle = l.idle,
+		.connections_silent = l.silent,
+		.hellos_refused = w.guard.refused,
+		.hellos_stale = w.guard.stale,
+		.batches_forged = w.guard.forged,
+		.batches_foreign = w.guard.foreign,
+		.batches_delayed = w.guard.delayed,
+	};
 }
 
 static void rules(void *arg, struct rulebook_state *ret_state)
@@ -384,6 +412,7 @@ static int run(const struct settings *settings, const sigset_t *signals, bool *r
 		.events = events,
 		.lag = lag,
 		.store = store_state,
+		.ingest = ingest_state,
 		.rules = rules,
 		.reload_rules = reload_rules,
 	};
@@ -402,7 +431,7 @@ static int run(const struct settings *settings, const sigset_t *signals, bool *r
 	};
 	if (err == ERR_OK)
 		err = start_writer(settings, writer_options, &writer);
-	calls = (struct calls){store, writer, settings->rulebook};
+	calls = (struct calls){store, link, writer, settings->rulebook};
 	if (err == ERR_OK)
 		err = start_server(settings, &server_calls, board, &server);
 	if (err == ERR_OK)

@@ -31,6 +31,7 @@
 #define RECONNECT_MIN_MS 200
 #define RECONNECT_MAX_MS 5000
 #define RESEND_MS 60000
+#define DEAD_LOOKS 2
 #define WATCH_MS 1000 /* how often the watchdogs look, at the least */
 
 enum slot_state { SLOT_FREE, SLOT_SENDING, SLOT_WAITING, SLOT_REPLIED, SLOT_FAILED };
@@ -53,6 +54,8 @@ struct link {
 	bool told_up;  /* what the owner believes */
 	unsigned int next_slot;
 	struct nng_watch *watch;
+	int64_t looked_ms;
+	int dead_looks; /* in a row, that the connection was found dead */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -380,14 +383,29 @@ static void end_stuck(const struct link *l)
 	abort();
 }
 
+/* nng does not always notice the end of a TLS connection that comes between two parts of a message.
+ * It has then shut the socket down, which has no peer any more. */
+static bool is_dead(struct link *l, bool up, nng_pipe p)
+{
+	nng_sockaddr a;
+
+	l->dead_looks =
+		up && nng_pipe_get_addr(p, NNG_OPT_REMADDR, &a) != 0 ? l->dead_looks + 1 : 0;
+	return l->dead_looks >= DEAD_LOOKS;
+}
+
 /* nng by itself notices neither a peer that is frozen nor a dial that does not end. */
 static void watch(struct link *l, int64_t now)
 {
+	bool look = now - l->looked_ms >= WATCH_MS;
+
+	l->looked_ms = look ? now : l->looked_ms;
 	pthread_mutex_lock(&l->lock);
 	bool lonely = !l->up && now - l->since_ms >= l->times.redial_ms;
 	bool silent =
 		l->up && any_out(l) && now - MAX(l->answer_ms, l->since_ms) >= l->times.reply_ms;
 	nng_pipe pipe = {.id = l->pipe};
+	bool up = l->up;
 	if (lonely)
 		l->since_ms = now;
 	if (silent)
@@ -396,9 +414,9 @@ static void watch(struct link *l, int64_t now)
 
 	if (lonely)
 		redial(l);
-	if (silent)
+	if (silent || (look && is_dead(l, up, pipe)))
 		nng_pipe_close(pipe);
-	if (nng_watch_stuck(l->watch, now))
+	if (look && nng_watch_stuck(l->watch, now))
 		end_stuck(l);
 }
 

@@ -32,9 +32,9 @@
 
 #define RECEIVE_MAX (WIRE_BODY_MAX + 65536)
 #define REPLY_MS 10000  /* a peer that does not take a reply for so long is closed */
-#define STUCK_MS 30000  /* a connection that we closed is gone long before */
 #define SILENT_MS 10000 /* a connection that is not secure by then is closed */
-#define SWEEP_MS 1000   /* how often silent connections are looked for */
+#define DEAD_LOOKS 2
+#define SWEEP_MS 1000 /* how often silent connections are looked for */
 
 enum context_state { CONTEXT_RECEIVING, CONTEXT_HELD, CONTEXT_REPLYING };
 
@@ -60,6 +60,7 @@ struct listener {
 struct connection {
 	int64_t heard_ms;
 	int64_t closed_ms; /* when we closed it; 0: it is open */
+	int dead_looks;    /* in a row, that it was found dead */
 	char remote[INGEST_LINK_REMOTE_MAX];
 	char peer[INGEST_LINK_PEER_MAX];
 };
@@ -204,6 +205,40 @@ static uint32_t next_silent(struct ingest_link *l, int64_t now)
 	return id;
 }
 
+/* Note what was found of the connection of entry i. Whether it is to be closed. */
+static bool note_dead(struct ingest_link *l, size_t i, uint32_t id, bool dead, int64_t now)
+{
+	bool close = false;
+
+	pthread_mutex_lock(&l->lock);
+	if (l->ids[i] == id) {
+		struct connection *c = &l->connections[i];
+
+		c->dead_looks = dead ? c->dead_looks + 1 : 0;
+		close = c->dead_looks >= DEAD_LOOKS && c->closed_ms == 0;
+		if (close)
+			c->closed_ms = now;
+	}
+	pthread_mutex_unlock(&l->lock);
+	return close;
+}
+
+/* nng does not always notice the end of a TLS connection that comes between two parts of a message.
+ * It has then shut the socket down, which has no peer any more. */
+static void sweep_dead(struct ingest_link *l, int64_t now)
+{
+	for (size_t i = 0; i < l->limits.connections; i++) {
+		pthread_mutex_lock(&l->lock);
+		nng_pipe p = {.id = l->ids[i]};
+		pthread_mutex_unlock(&l->lock);
+		nng_sockaddr a;
+
+		if (p.id != 0 &&
+		    note_dead(l, i, p.id, nng_pipe_get_addr(p, NNG_OPT_REMADDR, &a) != 0, now))
+			nng_pipe_close(p);
+	}
+}
+
 /* nng does not work any more, see nng_watch.h. */
 static void end_stuck(void)
 {
@@ -246,6 +281,7 @@ static void sweep(struct ingest_link *l, int64_t now)
 	if (nng_watch_stuck(l->watch, now))
 		end_stuck();
 	sweep_silent(l, now);
+	sweep_dead(l, now);
 	while ((id = next_silent(l, now)) != 0)
 		nng_pipe_close((nng_pipe){.id = id});
 }

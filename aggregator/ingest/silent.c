@@ -81,11 +81,11 @@ size_t silent_sweep(struct silent *s, int64_t now_ms, int64_t limit_ms, silent_k
 	if (dir == NULL)
 		return 0;
 	for (struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
-		int fd = atoi(e->d_name);
+		int fd = atoi(e->d_name); /* no number only where it is . or .. */
 		char remote[SILENT_REMOTE_MAX];
 		struct stat st;
 
-		if (e->d_name[0] == '.' || fstat(fd, &st) != 0 || !S_ISSOCK(st.st_mode) ||
+		if (fstatat(dirfd(dir), e->d_name, &st, 0) != 0 || !S_ISSOCK(st.st_mode) ||
 		    !is_ours(s, fd, remote))
 			continue;
 		if (count == room) {

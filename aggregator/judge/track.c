@@ -287,9 +287,6 @@ bool track_edges(const struct commit_track *t, const struct log_track *log, int6
 	if (!c.valid)
 		return false;
 	*ret_last = edge(log, c.point);
-	struct window_point first = c.point;
-	while (first.at_ms > from_ms && window_older(&c))
-		first = c.point;
-	*ret_first = edge(log, first);
+	*ret_first = edge(log, window_back(&t->offsets, from_ms));
 	return true;
 }

@@ -85,6 +85,8 @@ static double end_at(struct follower *f, int64_t at_ms, int64_t gap_ms)
 static bool passed_at(struct follower *f, int64_t offset, const struct cluster_track *c,
 		      int64_t *ret_at_ms)
 {
+	if (newer(f).value <= offset) /* the group has gone back since */
+		f->at = 0;
 	while (f->at < f->count && f->points[f->at].value > offset)
 		f->at++;
 	*ret_at_ms = newer(f).at_ms;

@@ -176,12 +176,22 @@ void window_clear(struct window *w)
 	*w = (struct window){0};
 }
 
+struct window_point window_back(const struct window *w, int64_t at_ms)
+{
+	struct window_cursor c = window_newest(w);
+	struct window_point p = c.point;
+
+	while (p.at_ms > at_ms && step_back(&c))
+		p = c.point;
+	return p;
+}
+
 bool window_value_at(const struct window *w, int64_t at_ms, int64_t *ret_value)
 {
 	struct window_cursor c = window_newest(w);
 
 	while (c.valid && c.point.at_ms > at_ms)
-		window_older(&c);
+		(void)step_back(&c);
 	if (c.valid)
 		*ret_value = c.point.value;
 	return c.valid;
@@ -207,7 +217,7 @@ bool window_passed(const struct window *w, int64_t base, int64_t gap_ms, int64_t
 	struct window_cursor c = window_newest(w);
 	struct window_point after = c.point;
 
-	while (window_older(&c)) {
+	while (step_back(&c)) {
 		if (c.point.value <= base) {
 			*ret_at_ms = window_between(c.point, after, base, gap_ms, step_ms);
 			return true;

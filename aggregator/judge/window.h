@@ -57,6 +57,9 @@ bool window_older(struct window_cursor *c);
 size_t window_points(const struct window *w, int64_t from_ms,
 		     struct window_point ret_points[static WINDOW_POINTS_MAX]);
 
+/* The newest point at or before a time; the oldest, if all are later. The window is not empty. */
+struct window_point window_back(const struct window *w, int64_t at_ms);
+
 /* The value at a time, as a step function. False when the window does not reach back so far. */
 bool window_value_at(const struct window *w, int64_t at_ms, int64_t *ret_value);
 

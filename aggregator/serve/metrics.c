@@ -514,13 +514,71 @@ static void put_failures(struct buf *b, const struct auth *a)
 	}
 }
 
-static void put_number(struct buf *b, const char *name, const char *help, uint64_t value)
+static void put_value(struct buf *b, const char *name, const char *type, const char *help,
+		      uint64_t value)
 {
-	exposition_family(b, name, "gauge", help);
+	exposition_family(b, name, type, help);
 	buf_puts(b, name);
 	buf_putc(b, ' ');
 	buf_put_u64(b, value);
 	buf_putc(b, '\n');
+}
+
+static void put_number(struct buf *b, const char *name, const char *help, uint64_t value)
+{
+	put_value(b, name, "gauge", help, value);
+}
+
+struct count {
+	const char *reason;
+	uint64_t value;
+};
+
+static void put_reasons(struct buf *b, const char *name, const char *help,
+			const struct count *reasons, size_t count)
+{
+	exposition_family(b, name, "counter", help);
+	for (size_t i = 0; i < count; i++) {
+		buf_puts(b, name);
+		buf_putc(b, '{');
+		exposition_label(b, "reason", reasons[i].reason);
+		put_sample(b, (int64_t)reasons[i].value, false);
+	}
+}
+
+static void put_ingest(struct buf *b, const struct server_calls *calls)
+{
+	struct server_ingest in = {0};
+
+	if (calls->ingest == NULL)
+		return;
+	calls->ingest(calls->arg, &in);
+	const struct count denied[] = {
+		{"hello", in.hellos_refused},        {"stale_hello", in.hellos_stale},
+		{"forged_batch", in.batches_forged}, {"foreign_cluster", in.batches_foreign},
+		{"new_names", in.batches_delayed},
+	};
+	const struct count closed[] = {
+		{"too_many", in.connections_refused},
+		{"idle", in.connections_idle},
+		{"silent", in.connections_silent},
+	};
+
+	put_number(b, "warren_ingest_connections", "Connections of agents", in.connections);
+	put_value(b, "warren_ingest_batches_total", "counter", "Batches applied", in.batches);
+	put_value(b, "warren_ingest_rows_total", "counter", "Rows in them", in.rows);
+	put_value(b, "warren_ingest_duplicates_total", "counter",
+		  "Batches that had been applied before", in.duplicates);
+	put_value(b, "warren_ingest_rejected_total", "counter",
+		  "Batches that were refused for good", in.rejected);
+	put_value(b, "warren_ingest_lost_total", "counter",
+		  "Batches that agents no longer had when it was their turn", in.lost);
+	put_value(b, "warren_ingest_busy_total", "counter",
+		  "Requests of agents put off for want of room", in.busy);
+	put_reasons(b, "warren_ingest_denied_total", "What agents were not allowed", denied,
+		    ARRAY_LEN(denied));
+	put_reasons(b, "warren_ingest_closed_total", "Connections of agents that were closed",
+		    closed, ARRAY_LEN(closed));
 }
 
 static void put_store(struct buf *b, const struct server_calls *calls)
@@ -547,6 +605,7 @@ void metrics_scrape(struct server *s, const struct request *rq, struct response 
 	rs->type = "text/plain; version=0.0.4; charset=utf-8";
 	put_agents(&rs->body, &views, clock_wall_ms());
 	put_failures(&rs->body, server_config(s)->auth);
+	put_ingest(&rs->body, server_calls(s));
 	put_store(&rs->body, server_calls(s));
 	rs->shared = rendered(server_metrics(s), serial, rq->who->scope, &views);
 	if (rs->shared == NULL)

@@ -23,6 +23,15 @@ struct server_store {
 	bool degraded;        /* it takes no writes at present, or not all */
 };
 
+/* What has come from agents since the start, and what was not let in. */
+struct server_ingest {
+	uint64_t connections; /* now */
+	uint64_t batches, rows, duplicates, rejected, lost;
+	uint64_t busy; /* requests that were put off for want of room */
+	uint64_t connections_refused, connections_idle, connections_silent;
+	uint64_t hellos_refused, hellos_stale, batches_forged, batches_foreign, batches_delayed;
+};
+
 /* The only ways from here to the store. Called from any thread of the HTTP server. */
 struct server_calls {
 	void *arg;
@@ -50,6 +59,9 @@ struct server_calls {
 
 	/* How full the store is. May be NULL: it is not told. */
 	void (*store)(void *arg, struct server_store *ret_s);
+
+	/* How agents fare. May be NULL: it is not told. */
+	void (*ingest)(void *arg, struct server_ingest *ret_i);
 
 	/* The rules in force. Caller gives them back with rulebook_state_free(). */
 	void (*rules)(void *arg, struct rulebook_state *ret_state);

@@ -3,11 +3,11 @@
 #	cmake -DDIR=... -DOUT=... "-DFILES=index.html,app.js" -P web_embed.cmake
 
 string(REPLACE "," ";" FILES "${FILES}")
-set(types_html "text/html\; charset=utf-8")
-set(types_js "text/javascript\; charset=utf-8")
-set(types_css "text/css\; charset=utf-8")
+set(types_html "text/html; charset=utf-8")
+set(types_js "text/javascript; charset=utf-8")
+set(types_css "text/css; charset=utf-8")
 set(types_svg "image/svg+xml")
-set(types_txt "text/plain\; charset=utf-8")
+set(types_txt "text/plain; charset=utf-8")
 
 set(arrays "")
 set(rows "")

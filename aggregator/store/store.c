@@ -11,6 +11,9 @@
 #define NAME_HEADER 5
 #define NAME_KEY_MAX 500
 
+#define NODE_HEADER 8 /* LMDB's, with each record */
+#define CACHE_LINE 64
+
 int store_from_mdb(int rc)
 {
 	switch (rc) {
@@ -254,6 +257,17 @@ bool store_cursor_get(struct store_txn *t, enum table table, struct store_key k,
 	return true;
 }
 
+/* Whether the cursor stands at this key, as after a look at it and in a walk: then nobody has to
+ * search for it. */
+static bool stands_at(MDB_cursor *c, const MDB_val *key)
+{
+	MDB_val at;
+	MDB_val v;
+
+	return mdb_cursor_get(c, &at, &v, MDB_GET_CURRENT) == MDB_SUCCESS &&
+	       at.mv_size == key->mv_size && memcmp(at.mv_data, key->mv_data, at.mv_size) == 0;
+}
+
 void store_cursor_put(struct store_txn *t, enum table table, struct store_key k, const void *v,
 		      size_t size)
 {
@@ -262,7 +276,20 @@ void store_cursor_put(struct store_txn *t, enum table table, struct store_key k,
 	MDB_val value = store_val(v, size);
 
 	if (c != NULL && t->err == ERR_OK)
-		store_check(t, mdb_cursor_put(c, &key, &value, 0));
+		store_check(t,
+			    mdb_cursor_put(c, &key, &value, stands_at(c, &key) ? MDB_CURRENT : 0));
+}
+
+/* Records that were put in rising order lie in falling order in their page, so the next of a walk
+ * is the one below. It is not in the cache: a pass of a large cluster goes through more than that
+ * holds. */
+static void fetch_next(const MDB_val *key, const MDB_val *v)
+{
+	size_t size = NODE_HEADER + key->mv_size + v->mv_size;
+	const char *next = (const char *)v->mv_data - size;
+
+	for (size_t i = 0; i < size; i += CACHE_LINE)
+		__builtin_prefetch(next + i);
 }
 
 /* Step to the first key that begins with prefix, or to the next; copy key and value out. */
@@ -284,6 +311,7 @@ bool store_walk(struct store_txn *t, enum table table, bool first, const struct 
 		t->err = ERR_MALFORMED;
 		return false;
 	}
+	fetch_next(&key, &v);
 	memcpy(ret_k->bytes, key.mv_data, key.mv_size);
 	memcpy(ret_v, v.mv_data, size);
 	return true;
@@ -362,7 +390,7 @@ void store_get_history(struct store_txn *t, struct store_log_key k, struct histo
 {
 	*ret_v = (struct history){0};
 	for (uint32_t i = 0; i < HISTORY_LEVELS; i++)
-		store_get_record(t, HISTORY, KEY(k.cluster, k.topic, (uint32_t)k.partition, i),
+		store_cursor_get(t, HISTORY, KEY(k.cluster, k.topic, (uint32_t)k.partition, i),
 				 &ret_v->levels[i], history_size(i));
 }
 
@@ -371,7 +399,7 @@ void store_put_history(struct store_txn *t, struct store_log_key k, const struct
 {
 	for (uint32_t i = 0; i < HISTORY_LEVELS; i++)
 		if (levels & (1u << i))
-			store_put_record(t, HISTORY,
+			store_cursor_put(t, HISTORY,
 					 KEY(k.cluster, k.topic, (uint32_t)k.partition, i),
 					 &v->levels[i], history_size(i));
 }

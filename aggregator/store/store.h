@@ -31,7 +31,7 @@ void store_close(struct store **st);
 struct store_txn {
 	struct store *store;
 	void *txn;        /* MDB_txn; NULL after commit or abort */
-	void *cursors[6]; /* MDB_cursor, opened when first used, of the first tables */
+	void *cursors[7]; /* MDB_cursor, opened when first used, of the first tables */
 	bool write;
 	int err; /* the first failure, or ERR_OK */
 };

@@ -275,8 +275,10 @@ static void print_stats(struct writer *w, struct store *st, double seconds)
 	       (double)s.batches / (double)MAX(s.transactions, (uint64_t)1),
 	       (unsigned long long)s.passes, (double)s.last_judge_us / 1e3,
 	       (unsigned long long)s.lost, (unsigned long long)s.duplicates);
-	printf("aggregator: max RSS %ld MiB, cpu %.1f s, store %.0f MiB\n", use.ru_maxrss / 1024,
-	       (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec), (double)used / (1 << 20));
+	printf("aggregator: max RSS %ld MiB, cpu %.2f s, store %.0f MiB\n", use.ru_maxrss / 1024,
+	       (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
+		       (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6,
+	       (double)used / (1 << 20));
 }
 
 /* Certificates, or a guard that knows all agents by the one key. */

@@ -16,7 +16,7 @@ def unique(prefix):
 @functools.lru_cache(maxsize=None)
 def admin(bootstrap):
     """One client a broker, kept: the answers of a client that is no more never come."""
-    return AdminClient({"bootstrap.servers": bootstrap})
+    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
 
 
 def create_topic(bootstrap, name, partitions=1, **config):

@@ -179,6 +179,9 @@ def test_a_foreign_cluster_is_rejected(site, kafka, prod):
     assert re.search(r'msg="access denied" agent=prod-a .* cluster=stg-frankfurt',
                      site.aggregator.log())
     assert site.aggregator.clusters() == ["prod-seoul"]
+    metrics = site.aggregator.get("/metrics")[1]
+    assert int(re.search(r'denied_total{reason="foreign_cluster"} (\d+)', metrics)[1]) > 0
+    assert re.search(r"warren_ingest_connections 1\n", metrics)
 
 
 def test_no_certificate_and_none_that_is_asked_for(site, kafka, prod):

@@ -152,6 +152,63 @@ static void entries_may_be_removed_or_overwritten_during_a_walk(void **state)
 	assert_int_equal(store_commit(&t), ERR_OK);
 }
 
+#define PLACES 300
+
+/* Where the cursor stands, and what of that is left, differs from step to step. */
+static void change_at_random(struct store_txn *t, int64_t offsets[static PLACES], unsigned *seed)
+{
+	struct commit_track c = {0};
+
+	for (int step = 0; step < 20000; step++) {
+		int32_t p = rand_r(seed) % PLACES;
+		struct store_commit_key k = {1, 2, 7, p};
+
+		switch (rand_r(seed) % 4) {
+		case 0:
+			store_del_commit(t, k);
+			offsets[p] = -1;
+			break;
+		case 1:
+			put_commit(t, 2, 7, p, step);
+			offsets[p] = step;
+			break;
+		default:
+			assert_int_equal(store_get_commit(t, k, &c), offsets[p] >= 0);
+			if (offsets[p] >= 0)
+				assert_int_equal(c.offset, offsets[p]);
+		}
+	}
+}
+
+static void random_changes_end_in_what_was_put_last(void **state)
+{
+	struct fixture *f = *state;
+	struct store_range range = {.cluster = 1};
+	struct store_commit_key k;
+	struct commit_track c;
+	int64_t offsets[PLACES];
+	unsigned seed = 1;
+
+	for (int32_t p = 0; p < PLACES; p++)
+		offsets[p] = -1;
+	for (int round = 0; round < 3; round++) {
+		struct store_txn t = store_begin(f->store, true);
+		int32_t next = 0;
+
+		change_at_random(&t, offsets, &seed);
+		for (bool first = true; store_next_commit(&t, first, range, &k, &c);
+		     first = false) {
+			while (next < PLACES && offsets[next] < 0)
+				next++;
+			assert_int_equal(k.partition, next);
+			assert_int_equal(c.offset, offsets[next++]);
+		}
+		while (next < PLACES)
+			assert_int_equal(offsets[next++], -1);
+		assert_int_equal(store_commit(&t), ERR_OK);
+	}
+}
+
 static void a_removed_group_takes_its_commits_along(void **state)
 {
 	struct fixture *f = *state;
@@ -318,6 +375,7 @@ int main(void)
 		WITH_STORE(an_aborted_transaction_leaves_nothing),
 		WITH_STORE(a_walk_sees_one_range_in_order),
 		WITH_STORE(entries_may_be_removed_or_overwritten_during_a_walk),
+		WITH_STORE(random_changes_end_in_what_was_put_last),
 		WITH_STORE(a_removed_group_takes_its_commits_along),
 		WITH_STORE(a_second_process_is_refused),
 		WITH_STORE(a_full_map_is_an_error_and_loses_nothing),

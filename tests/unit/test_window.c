@@ -87,6 +87,20 @@ static void a_long_pause_is_never_merged_away(void **state)
 	assert_int_equal(v, 2);
 }
 
+static void going_back_ends_at_the_point_that_was_in_force(void **state)
+{
+	struct window w = {0};
+
+	(void)state;
+	for (int i = 1; i <= 3; i++)
+		window_add(&w, T0 + i * 30000, i, GAP_MS);
+	assert_int_equal(window_back(&w, T0 + 999999).value, 3);
+	assert_int_equal(window_back(&w, T0 + 60000).value, 2);
+	assert_int_equal(window_back(&w, T0 + 59990).value, 1);
+	assert_int_equal(window_back(&w, T0 + 59990).at_ms, T0 + 30000);
+	assert_int_equal(window_back(&w, T0).value, 1);
+}
+
 static void ten_minutes_of_a_busy_log_fit(void **state)
 {
 	struct window w = {0};
@@ -185,6 +199,7 @@ int main(void)
 		cmocka_unit_test(what_did_not_change_is_no_point),
 		cmocka_unit_test(crowded_points_are_merged_and_the_newest_is_exact),
 		cmocka_unit_test(a_long_pause_is_never_merged_away),
+		cmocka_unit_test(going_back_ends_at_the_point_that_was_in_force),
 		cmocka_unit_test(ten_minutes_of_a_busy_log_fit),
 		cmocka_unit_test(the_time_of_passing_is_interpolated_but_not_into_a_pause),
 		cmocka_unit_test(only_the_last_rise_counts),

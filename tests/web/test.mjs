@@ -211,7 +211,7 @@ for (const [name, path] of Object.entries(VIEWS)) {
 
 test("ten thousand groups scroll and filter like ten", async () => {
 	const page = await open("#/agents");
-	await page.route("**/api/v1/clusters/*/groups?*", async (route) => {
+	await page.route(/\/api\/v1\/clusters\/[^/]+\/groups\?/, async (route) => {
 		const { groups, ...rest } = await (await route.fetch()).json();
 		const many = Array.from({ length: 2500 }, (_, i) => ({ ...groups[i % groups.length], group: `group-${i}` }));
 		await route.fulfill({ json: { ...rest, groups: many } });
@@ -235,7 +235,7 @@ test("ten thousand groups scroll and filter like ten", async () => {
 		return performance.now() - from;
 	});
 	assert.ok(ms < 250, `filtering took ${ms} ms`);
-	await close(page);
+	await close(page, /404/); // the made-up groups have no history
 });
 
 test("without an aggregator the page says so, keeps what it has, and comes back by itself", async () => {

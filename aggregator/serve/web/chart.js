@@ -124,7 +124,7 @@ function options(el, kind, chart) {
 	const c = colours();
 	return {
 		width: el.clientWidth, height: el.clientHeight,
-		padding: [8, 8, 0, 0],
+		padding: [8, 20, 0, 0],
 		legend: { show: false },
 		cursor: { y: false, drag: { x: false, y: false }, sync: { key: "group" }, points: { size: 7 } },
 		scales: { x: { range: () => [chart.span.from / 1000, chart.span.to / 1000] }, y: { range: range(kind) } },

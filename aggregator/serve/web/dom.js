@@ -35,6 +35,9 @@ function setProp(el, name, value, before) {
 		el.setAttribute(name, value === true ? "" : String(value));
 }
 
+// Functions to call once everything has its place in the page.
+let updates = [];
+
 const OURS = new Set(["key", "mount", "update", "unmount", "width%"]);
 
 function apply(el, v) {
@@ -51,7 +54,8 @@ function apply(el, v) {
 	if ("width%" in v.props)
 		el.style.inlineSize = `${v.props["width%"]}%`;
 	el.described = v;
-	v.props.update?.(el);
+	if (v.props.update)
+		updates.push([v.props.update, el]);
 }
 
 function create(v) {
@@ -115,6 +119,10 @@ export function patch(el, kids) {
 export function render(el, kids) {
 	const focused = document.activeElement;
 	patch(el, kids);
+	const due = updates;
+	updates = [];
+	for (const [update, of] of due)
+		update(of);
 	if (focused && focused !== document.activeElement && focused.isConnected)
 		focused.focus({ preventScroll: true });
 }

@@ -5,7 +5,7 @@
 
 import * as api from "./api.js";
 import { h } from "./dom.js";
-import { count, duration, moment, reason } from "./format.js";
+import { count, duration, exact, moment, reason } from "./format.js";
 import { badge, big, byName, empty, glyph, groupLink, rank, skeleton, worst } from "./parts.js";
 import { spark, want } from "./spark.js";
 
@@ -226,7 +226,7 @@ export function view(ctx, data) {
 	const all = data.groups.length;
 	return [
 		h("h1", null, "Groups", h("span", { class: "h1-note", role: "status" },
-			shown.length === all ? count(all) : `${count(shown.length)} of ${count(all)}`)),
+			shown.length === all ? exact(all) : `${exact(shown.length)} of ${exact(all)}`)),
 		toolbar(ctx, data, matches),
 		shown.length === 0 ? nothing(ctx, data)
 			: listOf(ctx, shown, { label: "Consumer groups", sort, onSort, selected }),

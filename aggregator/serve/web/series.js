@@ -36,25 +36,34 @@ function pointsOfHistory(history) {
 	return history.at_ms.map((at, i) => [at, history.log_end[i], history.committed[i]]);
 }
 
-// What is known at a moment stays so until something later is. The log cannot end before what has
-// been read of it: then its end was seen earlier than the commit.
+// A function of the time that goes straight from one [time, value] to the next; null before the
+// first. It is called with times that only grow.
+function straight(points) {
+	let i = 0;
+	return (at) => {
+		while (i + 1 < points.length && points[i + 1][0] <= at)
+			i++;
+		const [[t0, v0], [t1, v1]] = [points[i] ?? [Infinity, null], points[i + 1] ?? points[i] ?? [0, 0]];
+		if (at < t0)
+			return null;
+		return t1 > t0 ? Math.round(v0 + (v1 - v0) * (at - t0) / (t1 - t0)) : v0;
+	};
+}
+
+// The partitions have been looked at at different times: between two looks an offset is taken to
+// grow evenly. The log cannot end before what has been read of it: then its end was seen earlier.
 function sum(lists) {
 	const times = [...new Set(lists.flatMap((points) => points.map(([at]) => at)))].sort((a, b) => a - b);
-	const next = lists.map(() => 0);
-	const last = lists.map(() => [null, null]);
+	const known = (points, column) => points.filter((p) => p[column] !== null).map((p) => [p[0], p[column]]);
+	const lines = lists.map((points) => [straight(known(points, 1)), straight(known(points, 2))]);
 	const columns = [[], [], []];
 	for (const at of times) {
-		lists.forEach((points, i) => {
-			for (; next[i] < points.length && points[next[i]][0] <= at; next[i]++) {
-				const [, end, committed] = points[next[i]];
-				last[i] = [end ?? last[i][0], committed ?? last[i][1]];
-			}
-		});
-		if (last.some(([end, committed]) => end === null || committed === null))
+		const now = lines.map(([end, committed]) => [end(at), committed(at)]);
+		if (now.some(([end, committed]) => end === null || committed === null))
 			continue;
 		columns[0].push(at / 1000);
-		columns[1].push(last.reduce((all, [end, committed]) => all + Math.max(end, committed), 0));
-		columns[2].push(last.reduce((all, [, committed]) => all + committed, 0));
+		columns[1].push(now.reduce((all, [end, committed]) => all + Math.max(end, committed), 0));
+		columns[2].push(now.reduce((all, [, committed]) => all + committed, 0));
 	}
 	return columns;
 }
