@@ -141,10 +141,13 @@ static void hang_up(struct writer *w, bool committed)
 
 static const char *advice(int err)
 {
-	return err == ERR_FULL ? "raise map_size and restart, or have groups removed: what still "
-				 "fits is taken, agents keep the rest"
-			       : "look at the disk of data_dir: it is tried again every 5 s, "
-				 "agents keep everything";
+	if (err == ERR_FULL)
+		return "raise map_size and restart, or have groups removed: what still fits is "
+		       "taken, agents keep the rest";
+	if (err == ERR_MALFORMED)
+		return "the store is damaged: stop, see what warren-aggregator check says, and "
+		       "restore a backup or move data_dir away; agents keep everything";
+	return "look at the disk of data_dir: it is tried again every 5 s, agents keep everything";
 }
 
 /* The store does not take it. */

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdlib.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "aggregator/store/store_priv.h"
 #include "common/clock.h"
 #include "common/err.h"
 
-/* Give every record of a table another form. Tables that are migrated hold little: one record an
- * agent, or one a group that was removed. form writes size bytes and returns false for a record
- * that is not of the old form. */
+#define RECORD_MAX 512
+
+/* Give every record of a table another form. form writes size bytes, at most RECORD_MAX, and
+ * returns false for a record that is not of the old form. */
 static void reform(struct store_txn *t, enum table table, size_t size,
 		   bool (*form)(const MDB_val *old, void *out))
 {
@@ -16,7 +17,7 @@ static void reform(struct store_txn *t, enum table table, size_t size,
 	MDB_val k;
 	MDB_val v;
 	uint8_t key[STORE_NAME_MAX];
-	_Alignas(8) uint8_t out[256];
+	_Alignas(8) uint8_t out[RECORD_MAX];
 
 	if (t->err != ERR_OK ||
 	    !store_check(t, mdb_cursor_open(t->txn, t->store->tables[table], &c)))
@@ -41,7 +42,9 @@ static void reform(struct store_txn *t, enum table table, size_t size,
 		store_check(t, rc);
 }
 
-/* --- layout 1: sessions did not count what they applied, and burials were kept for ever --- */
+/* --- layout 1 --- */
+
+/* Sessions did not count what they applied, and burials were kept for ever. */
 
 struct session_1 {
 	uint64_t epoch, applied_seq, instance, session, lost;
@@ -78,8 +81,36 @@ static bool form_burial_1(const MDB_val *old, void *out)
 	return true;
 }
 
+/* The paces were kept in another way at first, and are learned anew; before and after them nothing
+ * has changed. */
+#define PACES_AT offsetof(struct commit_track, commits)
+#define PACES_1 56
+
+static bool form_commit_1(const MDB_val *old, void *out)
+{
+	const struct commit_track none = {0};
+	const uint8_t *from = old->mv_data;
+	uint8_t *to = out;
+	size_t paces = sizeof(none.commits) + sizeof(none.progress);
+
+	memcpy(to, &none, sizeof(none));
+	if (old->mv_size == sizeof(none)) {
+		memcpy(to, from, sizeof(none));
+		return true;
+	}
+	if (old->mv_size != sizeof(none) - paces + PACES_1)
+		return false;
+	memcpy(to, from, PACES_AT);
+	memcpy(to + PACES_AT + paces, from + PACES_AT + PACES_1, sizeof(none.offsets));
+	return true;
+}
+
+_Static_assert(sizeof(struct commit_track) == 448 && sizeof(struct commit_track) <= RECORD_MAX,
+	       "a new size is a new layout");
+
 static void from_1(struct store_txn *t)
 {
+	reform(t, COMMIT, sizeof(struct commit_track), form_commit_1);
 	reform(t, SESSION, sizeof(struct store_session), form_session_1);
 	reform(t, BURIED, sizeof(struct store_burial), form_burial_1);
 }

@@ -234,6 +234,9 @@ static int open_store(const char *dir, size_t limit, char why[static 512], struc
 		err = open_env(st, why);
 	if (err == ERR_OK)
 		err = open_tables(st, why);
+	/* To migrate takes room for what there was beside what there is. */
+	while (err == ERR_FULL && store_grow(st) == ERR_OK)
+		err = open_tables(st, why);
 	if (err == ERR_OK) {
 		*ret_st = st;
 		st = NULL; /* the caller's now */

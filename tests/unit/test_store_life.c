@@ -200,6 +200,17 @@ static void a_store_of_layout_1_is_brought_up_to_date(void **state)
 		put_raw(&t, SESSION, agent, session, sizeof(session));
 		store_put_record(&t, BURIED, KEY(1, (uint32_t)i, 0), &burial, sizeof(burial));
 	}
+	/* Commits with paces as they were at first, and as they are since. */
+	struct commit_track commit = {.version = TRACK_VERSION, .offset = 5, .pending_at_ms = 6};
+	uint8_t old[440];
+	window_add(&commit.offsets, 1000, 5, 100);
+	window_add(&commit.offsets, 9000, 6, 100);
+	memcpy(old, &commit, 216);
+	memset(old + 216, 0xee, 56);
+	memcpy(old + 272, &commit.offsets, sizeof(commit.offsets));
+	store_put_record(&t, COMMIT, KEY(1, 2, 3, 4), old, sizeof(old));
+	commit.commits.count = 7;
+	store_put_commit(&t, (struct store_commit_key){1, 2, 3, 5}, &commit);
 	store_put_meta(&t, "layout", 1);
 	assert_int_equal(store_commit(&t), ERR_OK);
 	store_close(&st);
@@ -229,6 +240,13 @@ static void a_store_of_layout_1_is_brought_up_to_date(void **state)
 			assert_int_equal(b.at_ms, 1234);
 			assert_int_equal(b.kept_ms, 1234);
 		}
+		struct commit_track now;
+		assert_true(store_get_commit(&t, (struct store_commit_key){1, 2, 3, 5}, &now));
+		assert_memory_equal(&now, &commit, sizeof(now));
+		commit.commits.count = 0;
+		assert_true(store_get_commit(&t, (struct store_commit_key){1, 2, 3, 4}, &now));
+		assert_memory_equal(&now, &commit, sizeof(now));
+		commit.commits.count = 7;
 		assert_int_equal(store_get_meta(&t, "layout"), STORE_LAYOUT);
 		store_abort(&t);
 		store_close(&st);

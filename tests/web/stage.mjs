@@ -17,13 +17,22 @@ import { fileURLToPath } from "node:url";
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const build = process.env.WARREN_BUILD ?? join(root, "build/release");
 
+// Below the ports that the system gives to connections, so that none takes it while the aggregator
+// is stopped.
 export async function freePort() {
-	const server = createServer().listen(0, "127.0.0.1");
-	await once(server, "listening");
-	const { port } = server.address();
-	server.close();
-	await once(server, "close");
-	return port;
+	for (;;) {
+		const port = 20000 + Math.floor(Math.random() * 10000);
+		const server = createServer();
+		const got = await new Promise((done) => {
+			server.once("error", () => done(false));
+			server.listen(port, "127.0.0.1", () => done(true));
+		});
+		if (!got)
+			continue;
+		server.close();
+		await once(server, "close");
+		return port;
+	}
 }
 
 export class Stage {
@@ -35,6 +44,7 @@ export class Stage {
 		this.judge = judge;
 		this.dir = mkdtempSync(join(tmpdir(), "warren-web."));
 		this.children = new Map();
+		process.once("exit", () => this.children.forEach((child) => child.kill("SIGKILL")));
 		for (const name of ["aggregator", "agent"])
 			mkdirSync(join(this.dir, name), { mode: 0o700 });
 	}

@@ -10,15 +10,17 @@ import { big, blindness, byName, clusterLink, empty, fact, freshness, glyph, not
 	skeleton, worst } from "./parts.js";
 
 const WORST_SHOWN = 8;
+const CALM_MAX = 2000; // groups that are asked for though none of them is bad
 
 export const title = () => "Fleet";
 
 export async function load(ctx, signal) {
 	const clusters = await api.clusters(signal);
 	const bad = clusters.filter((c) => c.groups.err + c.groups.warn > 0);
+	if (bad.length === 0 && sum(clusters, (c) => c.groups.total) <= CALM_MAX)
+		return { clusters, calm: true, groups: (await api.groups(clusters, signal)).sort(worst) };
 	const groups = (await api.groups(bad, signal)).filter((g) => g.status !== "OK");
-	groups.sort(worst);
-	return { clusters, groups };
+	return { clusters, calm: false, groups: groups.sort(worst) };
 }
 
 function severity(c) {
@@ -87,7 +89,7 @@ function counts(c) {
 function card(c) {
 	const problem = blindness(c);
 	const status = c.groups.err > 0 ? "ERR" : c.groups.warn > 0 ? "WARN" : "OK";
-	return h("li", { key: api.clusterKey(c), class: `card cluster ${status.toLowerCase()}` },
+	return h("li", { key: api.clusterKey(c), class: `card cluster-card ${status.toLowerCase()}` },
 		h("div", { class: "cluster-head" },
 			h("a", { class: "cover row-link", href: clusterLink(c) }, c.cluster),
 			h("span", { class: "muted" }, plural(c.groups.total, "group"))),
@@ -118,13 +120,14 @@ function board(clusters) {
 	return h("div", { class: "board" }, names.map((name) => environment(name, of(name))));
 }
 
-function attention(ctx, groups) {
+function attention(ctx, { groups, calm }) {
 	if (groups.length === 0)
 		return null;
-	return h("section", { class: "attention" },
-		h("div", { class: "section-head" }, h("h2", null, "Worst first"),
-			h("a", { href: "#/groups?status=ERR,WARN" }, `All ${count(groups.length)} in ERR or WARN`)),
-		listOf(ctx, groups.slice(0, WORST_SHOWN), { label: "Groups that need attention", whole: true }));
+	const all = calm ? h("a", { href: "#/groups" }, `All ${count(groups.length)} groups`)
+		: h("a", { href: "#/groups?status=ERR,WARN" }, `All ${count(groups.length)} in ERR or WARN`);
+	const title = calm ? "Furthest behind" : "Worst first";
+	return h("section", { class: "attention" }, h("div", { class: "section-head" }, h("h2", null, title), all),
+		listOf(ctx, groups.slice(0, WORST_SHOWN), { label: title, whole: true }));
 }
 
 export function view(ctx, data) {
@@ -135,5 +138,5 @@ export function view(ctx, data) {
 			"Start an agent near a Kafka cluster and point it at this aggregator. Its groups appear " +
 			"here with its first pass.", h("p", null, h("code", null, "warren-agent -c agent.yaml")))];
 	return [h("h1", null, headline(data.clusters)), summary(data.clusters), board(data.clusters),
-		attention(ctx, data.groups)];
+		attention(ctx, data)];
 }

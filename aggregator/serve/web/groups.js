@@ -115,18 +115,34 @@ function statusesOf(query) {
 	return new Set((query.status ?? "").split(",").filter((s) => LEVELS.includes(s)));
 }
 
-// The groups to show, in their order, and all that the chips count.
-function chosen(query, data) {
-	const matches = matching(data.groups, query);
+function levelOf(g) {
+	return rank(g.status) > 2 ? "ERR" : g.status;
+}
+
+function choose(query, groups) {
+	const matches = matching(groups, query);
 	const statuses = statusesOf(query);
-	const shown = statuses.size === 0 ? matches
-		: matches.filter((g) => statuses.has(rank(g.status) > 2 ? "ERR" : g.status));
-	return { matches, shown: [...shown].sort(sortOf(query.sort).by) };
+	const counts = Object.fromEntries(LEVELS.map((status) => [status, 0]));
+	for (const g of matches)
+		counts[levelOf(g)]++;
+	const shown = matches.filter((g) => statuses.size === 0 || statuses.has(levelOf(g)));
+	return { counts, shown: shown.sort(sortOf(query.sort).by) };
+}
+
+// The groups to show, in their order, and what the chips count. Kept, because scrolling draws often
+// and changes none of it.
+let last = {};
+
+function chosen(query, { groups }) {
+	const text = JSON.stringify(query);
+	if (last.groups !== groups || last.text !== text)
+		last = { groups, text, choice: choose(query, groups) };
+	return last.choice;
 }
 
 // --- controls ---
 
-function chips(ctx, matches) {
+function chips(ctx, counts) {
 	const on = statusesOf(ctx.route.query);
 	const toggle = (status) => {
 		const next = new Set(on);
@@ -137,8 +153,7 @@ function chips(ctx, matches) {
 	return h("div", { class: "chips", role: "group", "aria-label": "Status" },
 		LEVELS.map((status) => h("button", { key: status, class: "chip", "aria-pressed": String(on.has(status)),
 			onClick: () => toggle(status) }, glyph(status), status,
-		h("span", { class: "chip-count" },
-			count(matches.filter((g) => (rank(g.status) > 2 ? "ERR" : g.status) === status).length)))));
+		h("span", { class: "chip-count" }, count(counts[status])))));
 }
 
 function option(value, text, now) {
@@ -162,7 +177,7 @@ function sortChoice(ctx) {
 	COLUMNS.filter((c) => c.sort).map((c) => option(c.key, `By ${c.name.toLowerCase()}`, now)));
 }
 
-function toolbar(ctx, data, matches) {
+function toolbar(ctx, data, counts) {
 	return h("div", { class: "toolbar" },
 		h("div", { class: "search" },
 			h("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" },
@@ -171,7 +186,7 @@ function toolbar(ctx, data, matches) {
 				"aria-label": "Filter groups", autocomplete: "off", spellcheck: "false",
 				value: ctx.route.query.q ?? "", onInput: (e) => ctx.setQuery({ q: e.target.value }) }),
 			h("kbd", { "aria-hidden": "true" }, "/")),
-		chips(ctx, matches), clusterChoice(ctx, data.clusters), sortChoice(ctx));
+		chips(ctx, counts), clusterChoice(ctx, data.clusters), sortChoice(ctx));
 }
 
 function nothing(ctx, data) {
@@ -220,14 +235,14 @@ export function key(ctx, data, name) {
 export function view(ctx, data) {
 	if (!data)
 		return [h("h1", null, "Groups"), skeleton(8)];
-	const { matches, shown } = chosen(ctx.route.query, data);
+	const { counts, shown } = chosen(ctx.route.query, data);
 	const sort = sortOf(ctx.route.query.sort);
 	const onSort = (name) => ctx.setQuery({ sort: sort.key === name && !sort.reverse ? `-${name}` : name });
 	const all = data.groups.length;
 	return [
 		h("h1", null, "Groups", h("span", { class: "h1-note", role: "status" },
 			shown.length === all ? exact(all) : `${exact(shown.length)} of ${exact(all)}`)),
-		toolbar(ctx, data, matches),
+		toolbar(ctx, data, counts),
 		shown.length === 0 ? nothing(ctx, data)
 			: listOf(ctx, shown, { label: "Consumer groups", sort, onSort, selected }),
 	];
