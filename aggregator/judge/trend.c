@@ -16,8 +16,7 @@
 #define MARKER_LAG 1
 
 /* Growth between thirds, and distance from the peak, against the scatter of the points. */
-#define GROWTH_NOISES 2
-#define PEAK_NOISES 2
+#define NOISES 2
 
 /* A lag that grows by less than this share of what came in lately does not. */
 #define GROWTH_SHARE 0.01
@@ -34,10 +33,9 @@
 /* The last quarter of the window is looked at in two halves of three points at least. */
 #define QUARTER_MIN 6
 
-/* A fall just now: for so long, and by so much. A single step has to be a clear one. */
+/* A fall just now: for so long, and by so much. */
 #define RUN_MS INT64_C(15000)
 #define RUN_NOISES 4
-#define STEP_NOISES 8
 
 /* Rates are taken over the last quarter, and so many points at least. */
 #define RATE_POINTS 4
@@ -186,7 +184,7 @@ static bool climbs(const struct series *s)
 
 /* Does more come now, between the last two points of the log, than was read between the last two
  * commits? */
-static bool comes_faster(const struct series *s, const struct window_point log[static 2])
+static bool comes_faster(const struct series *s, const struct window_point *log)
 {
 	double comes = ((double)log[0].value - (double)log[1].value) /
 		       (double)(log[0].at_ms - log[1].at_ms);
@@ -285,7 +283,7 @@ static bool falls_now(const struct series *s, int64_t interval_ms)
 		if (run_down(s, i) >= run)
 			return false;
 	}
-	return fall >= (run == 1 ? STEP_NOISES : RUN_NOISES) * noise(s);
+	return fall >= RUN_NOISES * noise(s);
 }
 
 static bool falls(const struct series *s, const struct waves *w, int64_t interval_ms)
@@ -341,11 +339,11 @@ static bool begins(const struct series *s, const struct waves *w, const struct w
 	double least = least_growth(s);
 	double scatter = noise(s);
 	bool wave = w->peaks >= WAVE_PEAKS;
-	bool rises = climbs(s) && w->fall <= PEAK_NOISES * scatter && comes_faster(s, log);
+	bool rises = climbs(s) && w->fall <= NOISES * scatter && comes_faster(s, log);
 
 	if (!wave && !rises)
 		return false;
-	bool grows = grown > MAX(MAX(GROWTH_NOISES * scatter, w->height), least) ||
+	bool grows = grown > MAX(MAX(NOISES * scatter, w->height), least) ||
 		     (wave && floor_rise(s) > MAX(FLOOR_SHARE * w->height, least));
 	return grows && ages(s, grown) > (double)interval_ms / 2;
 }

@@ -221,26 +221,28 @@ static void what_led_to_an_err_says_nothing_of_the_time_after(void **state)
 
 static void rates_are_those_of_the_last_quarter(void **state)
 {
-	struct told s;
+	static const struct {
+		size_t points, steps; /* steps over which the rates are taken */
+	} CASES[] = {{28, 7}, {24, 6}, {8, 4}, {5, 4}, {3, 2}, {2, 1}};
 
 	(void)state;
-	begin(&s, 24);
-	for (size_t i = 0; i < 24; i++)
-		add(&s, i < 18 ? 20000 : 20000 - 1000 * (double)(i - 17));
-	(void)worse(&s);
-	assert_true(s.trend.grows == COMES);
-	assert_true(s.trend.reads == COMES + 1000.0 / STEP_S);
-	/* Of few points the last five. */
-	begin(&s, 8);
-	for (size_t i = 0; i < 8; i++)
-		add(&s, i < 4 ? 20000 : 20000 - 1000 * (double)(i - 3));
-	(void)worse(&s);
-	assert_true(s.trend.reads == COMES + 1000.0 / STEP_S);
-	begin(&s, 3);
-	for (size_t i = 0; i < 3; i++)
-		add(&s, 5000 - 1000 * (double)i);
-	(void)worse(&s);
-	assert_true(s.trend.reads == COMES + 1000.0 / STEP_S);
+	for (size_t k = 0; k < ARRAY_LEN(CASES); k++) {
+		struct told s;
+		double lag = 40000;
+		size_t steps = CASES[k].steps;
+
+		begin(&s, CASES[k].points);
+		for (size_t i = CASES[k].points; i-- > 0;) {
+			add(&s, lag);
+			lag -= 10 * (double)i; /* slower and slower */
+		}
+		(void)worse(&s);
+		assert_true(s.trend.grows == COMES);
+		double read =
+			COMES + 10.0 * (double)(steps * (steps + 1)) / 2 / (double)steps / STEP_S;
+		if (fabs(s.trend.reads - read) > 1e-9)
+			fail_msg("%zu points: %f", CASES[k].points, s.trend.reads);
+	}
 }
 
 static void a_group_that_was_close_to_the_end_has_but_one_burst(void **state)
@@ -252,8 +254,8 @@ static void a_group_that_was_close_to_the_end_has_but_one_burst(void **state)
 		bool want;
 	} CASES[] = {
 		{"never close", 6000, true},
-		{"not yet close", 1600, true}, /* 16 s, where a quarter of a minute is close */
-		{"close", 1400, false},
+		{"not yet close", 1510, true}, /* a quarter of a minute is close */
+		{"close", 1490, false},
 		{"at the end", 0, false},
 	};
 
@@ -382,6 +384,23 @@ static void lags_and_ages_go_with_the_commits(void **state)
 	collect_ages(&s, f, &c, 5);
 	assert_true(s.at_least);
 	ASSERT_NUMBER(s.behind_ms[4], 0);
+}
+
+static void a_single_message_has_no_age(void **state)
+{
+	const struct cluster_track c = {.interval_ms = 10000, .window_ms = 480000};
+	const struct window_point ends[] = {{NOW_MS - 30000, 701}, {NOW_MS - 50000, 200}};
+	struct window_point commits[] = {{NOW_MS, 700}, {NOW_MS - 1000, 699}};
+	struct series s = {.count = 2, .commits = commits};
+	struct follower f = {ends, 2, 0};
+
+	(void)state;
+	collect_lags(&s, f, &c);
+	collect_ages(&s, f, &c, 2);
+	ASSERT_NUMBER(s.lag[0], 1);
+	ASSERT_NUMBER(s.behind_ms[0], 0);
+	ASSERT_NUMBER(s.lag[1], 2);
+	ASSERT_NUMBER(s.behind_ms[1], 29039);
 }
 
 static void a_median_is_that_of_any_order(void **state)
@@ -549,13 +568,13 @@ static void a_fall_has_to_be_long_and_clear(void **state)
 }
 
 /* A step that took 20 s. */
-static bool step_falls(double fall, double zigzag, int64_t interval_ms)
+static bool step_falls(double fall, int64_t interval_ms)
 {
 	struct part p;
 	double lags[10];
 
 	for (size_t i = 0; i < 10; i++)
-		lags[i] = 90000 + (i % 2 == 1 ? zigzag : 0);
+		lags[i] = 90000;
 	lags[0] = lags[1] - fall;
 	struct series *s = part(&p, 10, lags);
 	for (size_t i = 1; i < 10; i++)
@@ -566,11 +585,10 @@ static bool step_falls(double fall, double zigzag, int64_t interval_ms)
 static void a_fall_in_one_step_has_to_be_clearer(void **state)
 {
 	(void)state;
-	assert_true(step_falls(500, 0, 10000)); /* as much as comes in an interval */
-	assert_false(step_falls(499, 0, 10000));
-	assert_true(step_falls(50, 0, 1000));
-	assert_false(step_falls(49, 0, 1000));
-	assert_false(step_falls(700, 100, 10000));
+	assert_true(step_falls(500, 10000)); /* as much as comes in an interval */
+	assert_false(step_falls(499, 10000));
+	assert_true(step_falls(50, 1000));
+	assert_false(step_falls(49, 1000));
 	struct part p;
 	struct series *s = PART(&p, 0, 800, 700, 700, 700, 700, 700);
 	p.commits[0].at_ms += 4 * S; /* 14 s */
@@ -712,6 +730,7 @@ int main(void)
 		cmocka_unit_test(the_end_between_two_points_is_interpolated),
 		cmocka_unit_test(the_time_of_an_offset_is_found),
 		cmocka_unit_test(lags_and_ages_go_with_the_commits),
+		cmocka_unit_test(a_single_message_has_no_age),
 		cmocka_unit_test(a_median_is_that_of_any_order),
 		cmocka_unit_test(noise_is_what_no_line_explains),
 		cmocka_unit_test(growth_is_from_the_oldest_third_to_the_newest),
