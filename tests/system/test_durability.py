@@ -15,12 +15,12 @@ import pytest
 from broker import VERSIONS, Broker, die_with_parent
 from clients import commit, committed, create_topic, produce, unique
 from conftest import SETTINGS
-from warren import AGGREGATOR, BUILD, Agent, Aggregator, cluster, wait_for
+from warren import AGGREGATOR, BUILD, Agent, Aggregator, cluster, preload, wait_for
 
 LONG = bool(os.environ.get("WARREN_LONG"))
 LOAD = os.path.join(BUILD, "tests", "durability_load")
 SPOOL = os.path.join(BUILD, "tests", "durability_spool")
-CLOCKSKEW = os.path.join(BUILD, "tests", "libdurability_clockskew.so")
+CLOCKSKEW = preload(os.path.join(BUILD, "tests", "libdurability_clockskew.so"))
 KILLS = 200 if LONG else 20
 FROZEN_S = 60 if LONG else 15
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from warren import AGGREGATOR, BUILD, ROOT, Aggregator
+from warren import AGGREGATOR, BUILD, ROOT, Aggregator, preload
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "durability"))
 from powerloss import cuts, write_image  # noqa: E402
@@ -17,7 +17,7 @@ from powerloss import cuts, write_image  # noqa: E402
 LOAD = os.path.join(BUILD, "tests", "durability_load")
 SPOOL = os.path.join(BUILD, "tests", "durability_spool")
 MARKED = os.path.join(BUILD, "tests", "durability_aggregator")
-OPLOG = os.path.join(BUILD, "tests", "libdurability_oplog.so")
+OPLOG = preload(os.path.join(BUILD, "tests", "libdurability_oplog.so"))
 IMAGES = 5000 if os.environ.get("WARREN_LONG") else 500
 
 

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Warren's daemons as a test starts and asks them."""
 
+import functools
 import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.parse
@@ -30,6 +33,14 @@ def wait_for(what, limit_s, condition):
             return value
         assert time.monotonic() < limit, "waited %d s for %s" % (limit_s, what)
         time.sleep(0.2)
+
+
+@functools.lru_cache(maxsize=None)
+def preload(library):
+    """A path of this library for LD_PRELOAD, which ends a path at its first space."""
+    if " " not in library:
+        return library
+    return shutil.copy(library, tempfile.mkdtemp(prefix="warren-preload-"))
 
 
 class Daemon:
