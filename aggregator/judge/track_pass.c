@@ -245,6 +245,8 @@ static void join_move(const struct pass *p)
 {
 	struct commit_track *t = p->t;
 
+	if (t->before_offset < 0)
+		t->clear_end = TRACK_UNKNOWN;
 	if (t->offset < t->before_offset)
 		join_fall(p);
 	else if (t->rewind_at_ms != 0)

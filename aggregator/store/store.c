@@ -280,18 +280,6 @@ void store_cursor_put(struct store_txn *t, enum table table, struct store_key k,
 			    mdb_cursor_put(c, &key, &value, stands_at(c, &key) ? MDB_CURRENT : 0));
 }
 
-/* Records that were put in rising order lie in falling order in their page, so the next of a walk
- * is the one below. It is not in the cache: a pass of a large cluster goes through more than that
- * holds. */
-static void fetch_next(const MDB_val *key, const MDB_val *v)
-{
-	size_t size = NODE_HEADER + key->mv_size + v->mv_size;
-	const char *next = (const char *)v->mv_data - size;
-
-	for (size_t i = 0; i < size; i += CACHE_LINE)
-		__builtin_prefetch(next + i);
-}
-
 /* Step to the first key that begins with prefix, or to the next; copy key and value out. */
 bool store_walk(struct store_txn *t, enum table table, bool first, const struct store_key *prefix,
 		struct store_key *ret_k, void *ret_v, size_t size)
@@ -311,7 +299,12 @@ bool store_walk(struct store_txn *t, enum table table, bool first, const struct 
 		t->err = ERR_MALFORMED;
 		return false;
 	}
-	fetch_next(&key, &v);
+	/* Records that were put in rising order lie in falling order in their page, so the next is
+	 * the one below. It is not in the cache: a pass of a large cluster goes through more than
+	 * that holds. */
+	size_t whole = NODE_HEADER + key.mv_size + v.mv_size;
+	for (size_t i = 0; i < whole; i += CACHE_LINE)
+		__builtin_prefetch((const char *)v.mv_data - whole + i);
 	memcpy(ret_k->bytes, key.mv_data, key.mv_size);
 	memcpy(ret_v, v.mv_data, size);
 	return true;

@@ -174,6 +174,89 @@ static void random_points_are_kept_exactly(void **state)
 	}
 }
 
+static size_t varint_size(uint64_t v)
+{
+	size_t n = 1;
+
+	for (; v > 127; v >>= 7)
+		n++;
+	return n;
+}
+
+/* Bytes that the older of two points takes. */
+static size_t point_size(struct window_point older, struct window_point newer)
+{
+	int64_t rise = newer.value - older.value;
+
+	return varint_size((uint64_t)(newer.at_ms / 10 - older.at_ms / 10)) +
+	       varint_size(rise < 0 ? 2 * (uint64_t)-rise - 1 : 2 * (uint64_t)rise);
+}
+
+static void a_full_window_loses_its_oldest_points_whole(void **state)
+{
+	static const int64_t RISES[] = {1, 63, 64, -64, -65, 8191, 8192, INT64_C(1) << 40, 5};
+	unsigned seed = 4712;
+
+	(void)state;
+	for (int round = 0; round < 50; round++) {
+		struct window w = {0};
+		struct window_point all[200];
+		struct window_point kept[WINDOW_POINTS_MAX];
+		int64_t value = INT64_C(1) << 50;
+		int64_t at_ms = T0;
+
+		for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+			int64_t rise = RISES[(size_t)rand_r(&seed) % ARRAY_LEN(RISES)];
+
+			all[i] = (struct window_point){at_ms += 10 + 10 * (rand_r(&seed) % 200),
+						       value += round == 0 ? 1 : rise};
+			window_add(&w, all[i].at_ms, all[i].value, 0);
+			size_t n = window_points(&w, 0, kept);
+			assert_int_equal(n, w.count);
+			for (size_t k = 0; k < n; k++) {
+				assert_int_equal(kept[k].at_ms, all[i - k].at_ms);
+				assert_int_equal(kept[k].value, all[i - k].value);
+			}
+			if (n <= i) /* the next would not have fitted */
+				assert_true(w.used + point_size(all[i - n], all[i - n + 1]) >
+					    WINDOW_BYTES);
+		}
+	}
+}
+
+static void points_are_given_up_to_a_time(void **state)
+{
+	struct window_point points[WINDOW_POINTS_MAX];
+	struct window w = {0};
+
+	(void)state;
+	assert_int_equal(window_points(&w, 0, points), 0);
+	for (int i = 0; i < 4; i++)
+		window_add(&w, T0 + i * INT64_C(30000), i, GAP_MS);
+	assert_int_equal(window_points(&w, 0, points), 4);
+	assert_int_equal(window_points(&w, T0 + 30000, points), 3);
+	assert_int_equal(window_points(&w, T0 + 30001, points), 2);
+	assert_int_equal(points[1].value, 2);
+	assert_int_equal(window_points(&w, T0 + 90001, points), 0);
+}
+
+static void three_points_within_the_gap_become_two(void **state)
+{
+	struct window w = {0};
+
+	(void)state;
+	window_add(&w, T0, 1, GAP_MS);
+	window_add(&w, T0 + 10000, 2, GAP_MS);
+	window_add(&w, T0 + GAP_MS + 10, 3, GAP_MS);
+	assert_int_equal(w.count, 3);
+	window_clear(&w);
+	window_add(&w, T0, 1, GAP_MS);
+	window_add(&w, T0 + 10000, 2, GAP_MS);
+	window_add(&w, T0 + GAP_MS, 3, GAP_MS);
+	assert_int_equal(w.count, 2);
+	assert_int_equal(w.value, 3);
+}
+
 static void any_bytes_are_read_without_harm(void **state)
 {
 	unsigned seed = 99;
@@ -204,6 +287,9 @@ int main(void)
 		cmocka_unit_test(the_time_of_passing_is_interpolated_but_not_into_a_pause),
 		cmocka_unit_test(only_the_last_rise_counts),
 		cmocka_unit_test(random_points_are_kept_exactly),
+		cmocka_unit_test(a_full_window_loses_its_oldest_points_whole),
+		cmocka_unit_test(points_are_given_up_to_a_time),
+		cmocka_unit_test(three_points_within_the_gap_become_two),
 		cmocka_unit_test(any_bytes_are_read_without_harm),
 	};
 
