@@ -312,7 +312,6 @@ static bool by_trend(const struct facts *f, struct verdict *v)
 	if (!is_young(f))
 		trend_of(f->t, f->log, f->cluster, f->now_ms - f->rules->window_ms,
 			 f->rules->warn_after_ms, &tr);
-	v->rule = 8;
 	if (f->t->offset >= 0 && falling_behind(f, v, &tr))
 		return true;
 	v->rule = 9;
@@ -340,8 +339,6 @@ static float complete(const struct facts *f)
 	int64_t from_ms = f->now_ms - window_ms;
 	int64_t first_ms = MAX(f->t->first_seen_ms, c->first_ms) - c->interval_ms;
 
-	if (first_ms <= from_ms && c->gaps[0].to_ms == 0)
-		return 1;
 	int64_t seen_ms = track_seen_ms(c, NULL, MAX(from_ms, first_ms), f->now_ms);
 	return (float)MIN(seen_ms, window_ms) / (float)window_ms;
 }

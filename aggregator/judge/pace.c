@@ -46,8 +46,6 @@ void pace_add(struct track_pace *p, int64_t interval_ms, int64_t at_ms, bool ala
 	uint32_t ms = (uint32_t)MIN(MAX(interval_ms, (int64_t)0), (int64_t)(ALARMED - 1));
 	int64_t period_ms = MAX((int64_t)length_ms(p->longest_ms[0]) * PERIOD_TIMES, PERIOD_MS);
 
-	if (p->since_s == 0)
-		p->since_s = (uint32_t)(at_ms / 1000);
 	if (at_ms - (int64_t)p->since_s * 1000 > period_ms)
 		turn(p, at_ms);
 	insert(p->longest_ms, alarmed ? ms | ALARMED : ms);

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "aggregator/judge/pace.h"
+#include "aggregator/judge/judge.h"
 
 /* A pass that comes more than this many intervals after the one before has a gap before it. */
 #define GAP_INTERVALS 2
@@ -265,6 +265,56 @@ unsigned track_rebalances(const struct group_track *g, int64_t from_ms)
 	while (n < TRACK_REBALANCES && g->rebalanced_ms[n] != 0 && g->rebalanced_ms[n] >= from_ms)
 		n++;
 	return n;
+}
+
+/* --- publishing --- */
+
+static int severity(unsigned status)
+{
+	return status <= STATUS_OK ? 0 : status == STATUS_WARN ? 1 : 2;
+}
+
+static int direction(const struct commit_track *t, unsigned status)
+{
+	int d = severity(status) - severity(t->status);
+
+	return (d > 0) - (d < 0);
+}
+
+static void settle(struct commit_track *t, const struct verdict *v)
+{
+	t->reason = (uint8_t)v->reason;
+	t->pending = STATUS_NOTFOUND;
+	t->pending_count = 0;
+	t->pending_at_ms = 0;
+}
+
+bool track_publish(struct commit_track *t, const struct verdict *v, const struct rules *rules,
+		   int64_t at_ms)
+{
+	struct commit_track old = *t;
+	unsigned status = v->status;
+
+	if (v->hold || (t->pending_count > 0 && at_ms <= t->pending_at_ms))
+		return false;
+	if (status == t->status) {
+		settle(t, v);
+		return memcmp(&old, t, sizeof(old)) != 0;
+	}
+	int way = direction(t, status);
+	bool goes_on = t->pending_count > 0 && direction(t, t->pending) == way;
+	uint32_t need = way < 0 ? rules->clear_after : rules->raise_after;
+
+	t->pending_count = (uint8_t)(goes_on ? MIN(t->pending_count + 1, UINT8_MAX) : 1);
+	t->pending = (uint8_t)status;
+	t->pending_at_ms = at_ms;
+	if (t->pending_count >= need) {
+		t->after_err = t->status > STATUS_ERR;
+		t->status = (uint8_t)status;
+		t->since_ms = at_ms;
+		settle(t, v);
+	}
+	return true;
 }
 
 /* --- for those who show --- */

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "aggregator/judge/judge.h"
 #include "aggregator/judge/pace.h"
 
 /* After so long without an owner a topic counts as left, where subscriptions are not known. */
@@ -112,15 +111,12 @@ static void take_up(const struct pass *p)
 static void join_abandoned(const struct pass *p)
 {
 	struct commit_track *t = p->t;
-	int64_t unowned_ms =
-		t->unowned_since_ms == 0
-			? 0
-			: track_seen_ms(p->cluster, p->log, t->unowned_since_ms, p->at_ms);
 
 	if (t->owner == TRACK_OWNER_PRESENT || t->subscription == TRACK_SUBSCRIPTION_YES)
 		take_up(p);
 	else if (t->unowned_since_ms != 0 &&
-		 (t->subscription == TRACK_SUBSCRIPTION_NO || unowned_ms >= ABANDON_MS))
+		 (t->subscription == TRACK_SUBSCRIPTION_NO ||
+		  track_seen_ms(p->cluster, p->log, t->unowned_since_ms, p->at_ms) >= ABANDON_MS))
 		set_flag(t, TRACK_ABANDONED, true);
 }
 
@@ -133,8 +129,6 @@ static double rise_rate(const struct window *w)
 	int64_t newer = c.point.value;
 	double rises = 0;
 
-	if (!c.valid)
-		return 0;
 	while (window_older(&c)) {
 		rises += newer > c.point.value ? (double)newer - (double)c.point.value : 0;
 		newer = c.point.value;
@@ -484,54 +478,4 @@ bool track_probe_answer(struct commit_track *t, const struct log_track *l, int64
 	if (answer == TRACK_PROBE_RECORD)
 		found_record(t, record_ms);
 	return memcmp(&old, t, sizeof(old)) != 0;
-}
-
-/* --- publishing --- */
-
-static int severity(unsigned status)
-{
-	return status <= STATUS_OK ? 0 : status == STATUS_WARN ? 1 : 2;
-}
-
-static int direction(const struct commit_track *t, unsigned status)
-{
-	int d = severity(status) - severity(t->status);
-
-	return (d > 0) - (d < 0);
-}
-
-static void settle(struct commit_track *t, const struct verdict *v)
-{
-	t->reason = (uint8_t)v->reason;
-	t->pending = STATUS_NOTFOUND;
-	t->pending_count = 0;
-	t->pending_at_ms = 0;
-}
-
-bool track_publish(struct commit_track *t, const struct verdict *v, const struct rules *rules,
-		   int64_t at_ms)
-{
-	struct commit_track old = *t;
-	unsigned status = v->status;
-
-	if (v->hold || (t->pending_count > 0 && at_ms <= t->pending_at_ms))
-		return false;
-	if (status == t->status) {
-		settle(t, v);
-		return memcmp(&old, t, sizeof(old)) != 0;
-	}
-	int way = direction(t, status);
-	bool goes_on = t->pending_count > 0 && direction(t, t->pending) == way;
-	uint32_t need = way < 0 ? rules->clear_after : rules->raise_after;
-
-	t->pending_count = (uint8_t)(goes_on ? MIN(t->pending_count + 1, UINT8_MAX) : 1);
-	t->pending = (uint8_t)status;
-	t->pending_at_ms = at_ms;
-	if (t->pending_count >= need) {
-		t->after_err = t->status > STATUS_ERR;
-		t->status = (uint8_t)status;
-		t->since_ms = at_ms;
-		settle(t, v);
-	}
-	return true;
 }

@@ -238,7 +238,7 @@ static double floor_rise(const struct series *s)
 	double newest = s->lag[0];
 	double oldest = s->lag[s->count - 1];
 
-	for (size_t i = 0; i < s->count; i++) {
+	for (size_t i = 1; i + 1 < s->count; i++) {
 		if (between_ms(s, 0, i) <= half_ms)
 			newest = MIN(newest, s->lag[i]);
 		else

@@ -3,6 +3,8 @@
 /* The source itself, so that its parts can be tested one by one. */
 #include "aggregator/judge/track_pass.c"
 
+#include "aggregator/judge/judge.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -454,6 +456,61 @@ static void an_interval_of_an_alarm_is_marked(void **state)
 	}
 }
 
+static void the_first_interval_begins_when_it_was_owned(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	for (int64_t before = -1; before < 1; before++) {
+		begin(&s);
+		commits(&s, before, 900);
+		s.t.flags = TRACK_WAITED;
+		join_commit(&s.p);
+		assert_int_equal(s.t.commits.longest_ms[0], before < 0 ? 990000 : 5000);
+	}
+}
+
+static void without_a_log_only_commits_are_joined(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	begin(&s);
+	commits(&s, 500, 600);
+	assert_true(track_pass(&s.t, NULL, &s.group, &s.cluster, NOW_MS));
+	assert_int_equal(s.t.joined_at_ms, NOW_MS);
+	assert_int_equal(s.t.flags, 0);
+	s.log.end = TRACK_UNKNOWN;
+	assert_false(track_pass(&s.t, &s.log, &s.group, &s.cluster, NOW_MS));
+	s.log.end = 1000;
+	s.log.unknown_since_ms = NOW_MS;
+	assert_false(track_pass(&s.t, &s.log, &s.group, &s.cluster, NOW_MS));
+	s.log.unknown_since_ms = 0;
+	assert_true(track_pass(&s.t, &s.log, &s.group, &s.cluster, NOW_MS));
+	assert_int_equal(s.t.flags, TRACK_WAITED);
+}
+
+static void messages_wait_from_offset_zero_on(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	begin(&s);
+	commits(&s, 0, 0);
+	s.t.owned_end = 500;
+	assert_int_equal(waits_from(&s.t), 0);
+	s.t.clear_end = 7;
+	assert_int_equal(waits_from(&s.t), 7);
+	s.t.offset = TRACK_UNKNOWN;
+	assert_int_equal(waits_from(&s.t), 500);
+	s.t.offset = 0;
+	s.t.flags = TRACK_WAITED;
+	s.log.start = 1;
+	s.log.start_moved_ms = NOW_MS;
+	join_log(&s.p);
+	assert_int_equal(s.t.lost, 1);
+}
+
 /* --- another log --- */
 
 static void in_another_log_all_begins_anew(void **state)
@@ -830,6 +887,9 @@ int main(void)
 		cmocka_unit_test(the_first_commit_knows_of_nothing_that_was_clear),
 		cmocka_unit_test(intervals_are_learned_while_messages_wait),
 		cmocka_unit_test(an_interval_of_an_alarm_is_marked),
+		cmocka_unit_test(the_first_interval_begins_when_it_was_owned),
+		cmocka_unit_test(without_a_log_only_commits_are_joined),
+		cmocka_unit_test(messages_wait_from_offset_zero_on),
 		cmocka_unit_test(in_another_log_all_begins_anew),
 		cmocka_unit_test(messages_are_lost_if_they_waited),
 		cmocka_unit_test(one_message_where_reading_ended_is_a_marker),

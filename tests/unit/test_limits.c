@@ -513,17 +513,17 @@ static void a_bound_on_the_age_allows_for_catching_up(void **state)
 {
 	static const struct {
 		const char *what;
-		int64_t speed, lag, bound_s;
+		int64_t speed, lag, bound_ms;
 		enum status want;
 	} CASES[] = {
-		{"within the bound", 10, 3000, 300, STATUS_OK},
-		{"just above it", 10, 3000, 299, STATUS_WARN},
-		{"slower than what comes", 9, 3000, 100, STATUS_WARN},
-		{"at the end within a window", 16, 3000, 100, STATUS_OK},
-		{"exactly at the end then", 15, 3000, 100, STATUS_OK},
+		{"within the bound", 10, 3000, 300000, STATUS_OK},
+		{"just above it", 10, 3000, 299999, STATUS_WARN},
+		{"slower than what comes", 9, 3000, 100000, STATUS_WARN},
+		{"at the end within a window", 16, 9000, 100000, STATUS_OK},
+		{"exactly at the end then", 15, 9000, 100000, STATUS_OK},
 		/* 6600 are read in a window: the oldest then came 540 s before its end. */
-		{"not far enough within a window", 11, 9000, 839, STATUS_WARN},
-		{"far enough", 11, 9000, 841, STATUS_OK},
+		{"not far enough within a window", 11, 9000, 839899, STATUS_WARN},
+		{"far enough", 11, 9000, 839900, STATUS_OK},
 	};
 
 	(void)state;
@@ -532,7 +532,7 @@ static void a_bound_on_the_age_allows_for_catching_up(void **state)
 
 		begin(&f);
 		read_at(&f, CASES[i].speed, CASES[i].lag);
-		f.rules.max_time_lag_ms = CASES[i].bound_s * S;
+		f.rules.max_time_lag_ms = CASES[i].bound_ms;
 		struct judge_input in = input(&f);
 		judge(&in, &f.verdict);
 		if (f.verdict.status != CASES[i].want)
@@ -560,6 +560,12 @@ static void what_is_young_needs_no_look_at_the_window(void **state)
 	is(&f, STATUS_OK, REASON_CATCHING_UP);
 	read_at(&f, 10, 300);
 	is(&f, STATUS_WARN, REASON_TIME_LAG);
+	/* From the first offset on, but not without a commit: that is what other rules look at. */
+	f.commit.offset = 0;
+	is(&f, STATUS_WARN, REASON_TIME_LAG);
+	f.commit.offset = TRACK_UNKNOWN;
+	is(&f, STATUS_OK, REASON_KEEPING_UP);
+	f.commit.offset = 19700;
 	f.rules.max_time_lag_ms = 0;
 	is(&f, STATUS_OK, REASON_KEEPING_UP);
 }

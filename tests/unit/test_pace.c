@@ -128,7 +128,7 @@ static void long_ones_are_remembered_for_longer(void **state)
 
 	(void)state;
 	for (int i = 0; i < 5; i++)
-		pace_add(&p, 1200 * S, at_ms += 1200 * S, false);
+		pace_add(&p, i == 2 ? 1200 * S : 900 * S, at_ms += 1200 * S, false);
 	pace_add(&p, S, at_ms + 12000 * S, false);
 	assert_int_equal(p.earlier_count, 0);
 	pace_add(&p, S, at_ms + 12001 * S, false);

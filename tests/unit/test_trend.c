@@ -189,6 +189,7 @@ static void nothing_is_no_trend(void **state)
 	assert_int_equal(s.trend.behind_ms, 0);
 	window_add(&s.commit.offsets, NOW_MS, 5, 0);
 	assert_false(worse(&s)); /* a log that was never seen */
+	assert_int_equal(s.trend.behind_ms, 0);
 	window_clear(&s.commit.offsets);
 	add(&s, 1000);
 	assert_false(worse(&s));
@@ -340,9 +341,10 @@ static void the_time_of_an_offset_is_found(void **state)
 		bool found;
 		int64_t ago_ms;
 	} CASES[] = {
-		{900, true, 0},      {1000, true, 0},    {899, true, 0},     {699, true, 10000},
-		{500, true, 19950},  {499, true, 20000}, {349, true, 25000}, {200, true, 29966},
-		{199, false, 50000}, {0, false, 50000},  {699, true, 10000}, /* gone back */
+		{900, true, 0},     {1000, true, 0},    {899, true, 0},      {699, true, 10000},
+		{500, true, 19950}, {499, true, 20000}, {500, true, 19950},  {499, true, 20000},
+		{349, true, 25000}, {200, true, 29966}, {199, false, 50000}, {0, false, 50000},
+		{699, true, 10000}, /* gone back */
 	};
 	struct follower f = {ends, 3, 0};
 
@@ -422,6 +424,7 @@ static void noise_is_what_no_line_explains(void **state)
 	ASSERT_NUMBER(noise(PART(&p, 50, 40, 30, 20, 10)), 0);
 	ASSERT_NUMBER(noise(PART(&p, 0, 6, 0, 2, 0)), 4);
 	ASSERT_NUMBER(noise(PART(&p, 0, 6, 0)), 6);
+	ASSERT_NUMBER(noise(PART(&p, 0, 0.5, 0)), 0.5);
 	ASSERT_NUMBER(noise(PART(&p, 1, 2, 3, 7)), 0.75);
 	struct series *s = PART(&p, 0, 10, 40);
 	p.commits[2].at_ms = NOW_MS - 40 * S;
@@ -486,7 +489,7 @@ static void waves_are_counted_since_the_group_was_close_to_the_end(void **state)
 		{{7, 5, 9, 5, 8, 2}, 6, {2, 2, 3, 4}}, {{7, 5, 9, 5, 8, 2}, 3, {1, 2, 0, 4}},
 		{{7, 5, 9, 5, 8, 2}, 5, {2, 2, 3, 4}}, {{9, 5, 9, 3, 4, 2}, 6, {2, 0, 4, 4}},
 		{{1, 2, 3, 4, 5, 6}, 6, {0, 5, 0, 5}}, {{6, 5, 4, 3, 2, 1}, 1, {0, 0, 0, 0}},
-		{{6, 5, 4, 3, 7, 1}, 0, {1, 1, 0, 4}},
+		{{5, 6, 4, 3, 2, 1}, 1, {0, 0, 0, 0}}, {{6, 5, 4, 3, 7, 1}, 0, {1, 1, 0, 4}},
 	};
 
 	(void)state;
@@ -550,6 +553,7 @@ static void a_fall_has_to_be_long_and_clear(void **state)
 		{"up", 8, {30, 20, 10, 10, 10, 10, 10, 10}, false},
 		{"stands", 8, {30, 30, 40, 40, 40, 40, 40, 40}, false},
 		{"as long before", 8, {10, 20, 30, 29, 10, 20, 30, 29}, false},
+		{"right before", 8, {10, 20, 30, 10, 20, 30, 30, 30}, false},
 		{"shorter before", 8, {10, 20, 30, 29, 30, 29, 30, 29}, true},
 		{"as long at first", 8, {10, 20, 30, 29, 29, 10, 20, 30}, false},
 		{"not beyond four noises", 9, {17, 34, 50, 40, 50, 40, 50, 40, 50}, false},

@@ -224,6 +224,57 @@ static void a_full_window_loses_its_oldest_points_whole(void **state)
 	}
 }
 
+static void a_rise_between_two_points_is_placed(void **state)
+{
+	static const struct {
+		const char *what;
+		int64_t width_ms, before, after, base, want_ago_ms; /* before the later point */
+	} CASES[] = {
+		{"half way", 20000, 100, 300, 199, 10000},
+		{"the first message", 20000, 100, 300, 100, 19900},
+		{"the last message", 20000, 100, 300, 299, 0},
+		{"as close as points are", 25000, 0, 100, 49, 12500},
+		{"a pause: in the last step", 25001, 0, 100, 49, 5000},
+		{"beyond the later one", 20000, 100, 300, 300, 0},
+		{"before the earlier one", 20000, 100, 300, 98, 0},
+		{"just before it", 20000, 100, 300, 99, 20000},
+		{"at one time", 0, 100, 300, 199, 0},
+		{"in the wrong order", -20000, 100, 300, 199, 0},
+		{"a fall", 20000, 300, 100, 350, 0},
+		{"neither", 20000, 100, 100, 100, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+		struct window_point before = {T0 - CASES[i].width_ms, CASES[i].before};
+		struct window_point after = {T0, CASES[i].after};
+		int64_t at_ms = window_between(before, after, CASES[i].base, GAP_MS, 10000);
+
+		if (T0 - at_ms != CASES[i].want_ago_ms)
+			fail_msg("%s: %d", CASES[i].what, (int)(T0 - at_ms));
+	}
+}
+
+static void equal_windows_are_equal_bytes(void **state)
+{
+	struct window a = {0};
+	struct window b;
+	static const struct window EMPTY;
+
+	(void)state;
+	memset(&b, 0xa5, sizeof(b));
+	window_clear(&b);
+	assert_memory_equal(&b, &EMPTY, sizeof(b));
+	memset(b.bytes, 0xa5, sizeof(b.bytes));
+	for (int i = 0; i < 3; i++) {
+		window_add(&a, T0 + i * INT64_C(1000), i, 0);
+		window_add(&b, T0 + i * INT64_C(1000), i, 0);
+		assert_memory_equal(&a, &b, sizeof(a));
+	}
+	for (size_t i = a.used; i < WINDOW_BYTES; i++)
+		assert_int_equal(a.bytes[i], 0);
+}
+
 static void points_are_given_up_to_a_time(void **state)
 {
 	struct window_point points[WINDOW_POINTS_MAX];
@@ -288,6 +339,8 @@ int main(void)
 		cmocka_unit_test(only_the_last_rise_counts),
 		cmocka_unit_test(random_points_are_kept_exactly),
 		cmocka_unit_test(a_full_window_loses_its_oldest_points_whole),
+		cmocka_unit_test(a_rise_between_two_points_is_placed),
+		cmocka_unit_test(equal_windows_are_equal_bytes),
 		cmocka_unit_test(points_are_given_up_to_a_time),
 		cmocka_unit_test(three_points_within_the_gap_become_two),
 		cmocka_unit_test(any_bytes_are_read_without_harm),

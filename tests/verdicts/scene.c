@@ -8,10 +8,10 @@
 
 #define STEP_MS 100
 #define STEP_S 0.1
-#define JOIN_MS 3000       /* a rebalance of the classic protocol */
-#define RECONCILE_MS 1000  /* and of the new one */
-#define SESSION_MS 45000   /* until a silent member is missed */
-#define RESET_MS 300       /* between two polls nothing is committed */
+#define JOIN_MS 3000      /* a rebalance of the classic protocol */
+#define RECONCILE_MS 1000 /* and of the new one */
+#define SESSION_MS 45000  /* until a silent member is missed */
+#define RESET_MS 300      /* between two polls nothing is committed */
 
 static uint64_t draw(struct scene *c)
 {
@@ -247,8 +247,8 @@ static void work(struct scene *c, struct scene_app *a)
 	}
 	if (!a->runs || a->hangs || c->now_ms < a->next_commit_ms)
 		return;
-	a->next_commit_ms = c->now_ms + (int64_t)(a->plan.commit_every * 1000) +
-			    (int64_t)(draw(c) % RESET_MS);
+	a->next_commit_ms =
+		c->now_ms + (int64_t)(a->plan.commit_every * 1000) + (int64_t)(draw(c) % RESET_MS);
 	commit_all(c, a);
 }
 
@@ -353,8 +353,7 @@ static void apply_owner(const struct scene *c, struct scene_part *p, bool owned)
 	enum track_subscription subscription = TRACK_SUBSCRIPTION_UNKNOWN;
 
 	if (members(c) > 0 && !c->hides_topics)
-		subscription = is_subscribed(c, p) ? TRACK_SUBSCRIPTION_YES
-						   : TRACK_SUBSCRIPTION_NO;
+		subscription = is_subscribed(c, p) ? TRACK_SUBSCRIPTION_YES : TRACK_SUBSCRIPTION_NO;
 	track_owner(&p->commit, owned ? TRACK_OWNER_PRESENT : owner, subscription);
 }
 

@@ -431,8 +431,8 @@ static void rewinds_in_a_crash_loop(struct scene *c)
 	struct scene_app *a = usual_app(c);
 	healthy(c, 150);
 	/* Only every second round or so shows how far it gets. */
-	scene_phase(c, "loops", SCENE_ERR, scene_grace_death(c) + 30 + (double)c->interval_ms / 1000,
-		    0);
+	scene_phase(c, "loops", SCENE_ERR,
+		    scene_grace_death(c) + 30 + (double)c->interval_ms / 1000, 0);
 	int64_t from = c->parts[0].committed;
 	c->parts[0].poison = from + 100;
 	for (int i = 0; i < 20; i++) {
@@ -792,8 +792,7 @@ static void the_broker_is_away_for_a_minute(struct scene *c)
 static void a_simple_consumer_dies(struct scene *c)
 {
 	usual_topic(c, 20);
-	struct scene_app *a =
-		scene_app(c, (struct scene_plan){.commit_every = 2, .simple = true});
+	struct scene_app *a = scene_app(c, (struct scene_plan){.commit_every = 2, .simple = true});
 	healthy(c, 100);
 	scene_stop(c, a, SCENE_LEAVE);
 	dead(c, 200);
@@ -819,7 +818,9 @@ static const struct {
 	const char *name;
 	void (*play)(struct scene *c);
 } SCENES[] = {
+/* clang-format off */
 #define SCENE(name) {#name, name}
+/* clang-format on */
 	SCENE(slow_in_waves),
 	SCENE(slow_from_the_start),
 	SCENE(slow_and_behind_from_the_start),
