@@ -273,3 +273,16 @@ const char *log_quote(const char *s)
 	out[n] = '\0';
 	return out;
 }
+
+void log_lines(const char *text, const char *message)
+{
+	char line[QUOTE_MAX];
+
+	while (*text != '\0') {
+		size_t size = strcspn(text, "\n");
+
+		snprintf(line, sizeof(line), "%.*s", (int)MIN(size, sizeof(line)), text);
+		log_error(message, "what=%s", log_quote(line));
+		text += size + (text[size] == '\n');
+	}
+}

@@ -37,6 +37,9 @@ void log_event(enum log_level level, const char *message, const char *fmt, ...) 
 /* A line of level info that is written whatever the level: for who changed what. */
 #define log_audit(...) log_event(LOG_LEVEL_AUDIT, __VA_ARGS__)
 
+/* An error of its own for each line of text, as "what": mistakes come many at a time. */
+void log_lines(const char *text, const char *message);
+
 /* s as a logfmt value: bare if it is one plain word, quoted and escaped otherwise.
  * Static per-thread storage: four results live at a time. Never NULL. */
 const char *log_quote(const char *s);
