@@ -3,6 +3,7 @@
 
 #include "aggregator/ingest/points.h"
 #include "aggregator/ingest/recall.h"
+#include "aggregator/ingest/roster.h"
 #include "common/err.h"
 #include "common/log.h"
 
@@ -99,6 +100,44 @@ static void ingest_state(void *arg, struct server_ingest *ret_i)
 	};
 }
 
+/* Whom to tell of each agent. */
+struct listener {
+	server_on_agent *emit;
+	void *arg;
+};
+
+static void tell_agent(void *arg, const struct roster_agent *a)
+{
+	struct listener *l = arg;
+	int64_t skew_ms = 0;
+	bool known = roster_skew(a, &skew_ms);
+
+	l->emit(l->arg, &(struct server_agent){
+				.name = a->name,
+				.software = a->software,
+				.config_hash = a->config_hash,
+				.connected_ms = a->connected_ms,
+				.seen_ms = a->seen_ms,
+				.hellos = a->hellos,
+				.batches = a->batches,
+				.duplicates = a->duplicates,
+				.rejected = a->rejected,
+				.spool_batches = a->spool_batches,
+				.spool_bytes = a->spool_bytes,
+				.spool_age_ms = a->spool_age_ms,
+				.skew_known = known,
+				.skew_ms = skew_ms,
+			});
+}
+
+static void agents(void *arg, server_on_agent *emit, void *emit_arg)
+{
+	struct calls *c = arg;
+	struct listener l = {emit, emit_arg};
+
+	roster_each(writer_roster(c->writer), tell_agent, &l);
+}
+
 static void rules(void *arg, struct rulebook_state *ret_state)
 {
 	struct calls *c = arg;
@@ -144,6 +183,7 @@ struct server_calls calls_server(struct calls *c)
 		.events = events,
 		.lag = lag,
 		.store = store_state,
+		.agents = agents,
 		.ingest = ingest_state,
 		.rules = rules,
 		.reload_rules = reload_rules,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/config.h"
 
+#include "aggregator/config_alert.h"
 #include "aggregator/config_http.h"
 #include "aggregator/config_link.h"
 #include "aggregator/judge/rules.h"
@@ -177,6 +178,11 @@ static const struct conf_item ITEMS[] = {
 	 .offset = offsetof(struct aggregator_config, judge),
 	 .schema = &JUDGE,
 	 .help = "what makes a partition OK, WARN, STOP, STALL or REWIND"},
+	{.key = "alert",
+	 .type = CONF_STRUCT,
+	 .offset = offsetof(struct aggregator_config, alert),
+	 .schema = &CONFIG_ALERT,
+	 .help = "who is told when a group, or a cluster, is in trouble"},
 	{.key = "expire_group",
 	 .type = CONF_DURATION,
 	 .offset = offsetof(struct aggregator_config, expire_group_ms),
@@ -240,6 +246,7 @@ int aggregator_config_load(const char *path, struct aggregator_config **ret_cfg,
 	config_http_place_beside(path, &cfg->rules_file);
 	config_http_place(path, &cfg->http);
 	config_link_place(path, cfg);
+	config_alert_place(path, &cfg->alert);
 	*ret_cfg = cfg;
 	return ERR_OK;
 }

@@ -8,6 +8,7 @@
  * the struct aggregator_config and valid until aggregator_config_free(). Any thread may read it.
  */
 
+#include "aggregator/alert/alert_config.h"
 #include "aggregator/serve/access.h"
 #include "common/base.h"
 #include "common/buf.h"
@@ -86,6 +87,7 @@ struct aggregator_config {
 	struct aggregator_limits limits;
 	struct aggregator_http http;
 	struct aggregator_judge judge;
+	struct alert_config alert;
 	int64_t expire_group_ms;   /* 1 h to 3650 d */
 	int64_t expire_cluster_ms; /* 1 h to 3650 d */
 	char *rules_file;          /* "": none */

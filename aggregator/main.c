@@ -11,6 +11,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "aggregator/alarm.h"
+#include "aggregator/alert/receiver.h"
+#include "aggregator/alert_cmd.h"
 #include "aggregator/calls.h"
 #include "aggregator/config.h"
 #include "aggregator/credentials.h"
@@ -36,6 +39,7 @@ static const char USAGE[] =
 	"           explain                  why a group is judged as it is\n"
 	"           judge                    recorded cases through the judge\n"
 	"           check, backup, restore   the store, as a whole\n"
+	"           render, notify-test      templates and receivers of alarms, tried out\n"
 	"\n"
 	"Takes what agents send, judges consumer groups, and answers Burrow's REST API.\n"
 	"\n"
@@ -63,25 +67,45 @@ struct settings {
 	struct auth *auth;
 	struct tls *tls; /* NULL: plain HTTP */
 	struct door *door;
+	const struct receivers *receivers;
 	const char *path;         /* of the configuration */
 	uint8_t digest[MAC_SIZE]; /* of all that was read, see door_digest() */
 };
 
-/* The files that the configuration names. ERR_CONFIG, and the reasons in errors. */
-static int read_files(const struct aggregator_config *cfg, struct rulebook **ret_rulebook,
-		      struct auth **ret_auth, struct tls **ret_tls, struct door **ret_door,
-		      struct buf *errors)
+/* What the files hold that the configuration names. */
+struct files {
+	struct rulebook *rulebook;
+	struct auth *auth;
+	struct tls *tls;
+	struct door *door;
+	struct receivers *receivers;
+};
+
+static void free_files(struct files *f)
+{
+	receivers_free(&f->receivers);
+	door_free(&f->door);
+	tls_free(&f->tls);
+	auth_free(&f->auth);
+	rulebook_close(&f->rulebook);
+}
+
+/* ERR_CONFIG, and the reasons in errors. */
+static int read_files(const struct aggregator_config *cfg, struct files *ret_f, struct buf *errors)
 {
 	const struct rules_base base = rules_file_base(cfg);
-	int err = rulebook_open(cfg->rules_file, &base, errors, ret_rulebook);
-	int auth_err = credentials_load(&cfg->http, errors, ret_auth);
-	int tls_err = credentials_load_tls(&cfg->http, errors, ret_tls);
-	int door_err = door_load(cfg, errors, ret_door);
+	const int errs[] = {
+		rulebook_open(cfg->rules_file, &base, errors, &ret_f->rulebook),
+		credentials_load(&cfg->http, errors, &ret_f->auth),
+		credentials_load_tls(&cfg->http, errors, &ret_f->tls),
+		door_load(cfg, errors, &ret_f->door),
+		receivers_load(&cfg->alert, errors, &ret_f->receivers),
+	};
 
-	return err != ERR_OK        ? err
-	       : auth_err != ERR_OK ? auth_err
-	       : tls_err != ERR_OK  ? tls_err
-				    : door_err;
+	for (size_t i = 0; i < ARRAY_LEN(errs); i++)
+		if (errs[i] != ERR_OK)
+			return errs[i];
+	return ERR_OK;
 }
 
 /* --- the parts, each with its own sentence when it does not start --- */
@@ -116,6 +140,32 @@ static int start_link(const struct settings *settings, struct ingest_link **ret_
 		log_error("cannot listen for agents", "why=%s", log_quote(buf_str(&why)));
 	buf_free(&busy);
 	buf_free(&why);
+	return err;
+}
+
+static void wake(void *arg)
+{
+	ingest_link_wake(arg);
+}
+
+/* The writer tells of what it judges by *ret_hook. */
+static int start_alert(const struct settings *settings, struct store *store,
+		       struct ingest_link *link, struct writer_hook *ret_hook,
+		       struct alert **ret_alert)
+{
+	const struct alert_options o = {
+		.config = &settings->cfg->alert,
+		.receivers = settings->receivers,
+		.store = store,
+		.wake = wake,
+		.arg = link,
+	};
+	int err = alert_start(&o, ret_alert);
+
+	if (err != ERR_OK)
+		log_error("alarms do not start", "err=%s", log_quote(err_str(err)));
+	else
+		*ret_hook = alarm_hook(*ret_alert);
 	return err;
 }
 
@@ -202,10 +252,7 @@ static void reload_tls(struct tls *tls)
 static bool wants_restart(const struct settings *settings)
 {
 	CLEANUP(aggregator_config_free) struct aggregator_config *cfg = NULL;
-	CLEANUP(rulebook_close) struct rulebook *rulebook = NULL;
-	CLEANUP(auth_free) struct auth *auth = NULL;
-	CLEANUP(tls_free) struct tls *tls = NULL;
-	CLEANUP(door_free) struct door *door = NULL;
+	CLEANUP(free_files) struct files files = {0};
 	CLEANUP(buf_free) struct buf errors = {0};
 	uint8_t digest[MAC_SIZE];
 
@@ -215,7 +262,7 @@ static bool wants_restart(const struct settings *settings)
 	if (err == ERR_OK && mac_same(digest, settings->digest))
 		return false;
 	if (err == ERR_OK)
-		err = read_files(cfg, &rulebook, &auth, &tls, &door, &errors);
+		err = read_files(cfg, &files, &errors);
 	if (err == ERR_OK)
 		return true;
 	log_lines(buf_str(&errors), "configuration is wrong");
@@ -254,27 +301,34 @@ static int run(const struct settings *settings, const sigset_t *signals, bool *r
 	CLEANUP(board_free) struct board *board = board_new();
 	CLEANUP(stop_link) struct ingest_link *link = NULL;
 	CLEANUP(guard_free) struct guard *guard = door_guard(settings->door);
+	CLEANUP(alert_stop) struct alert *alert = NULL;
+	struct writer_hook hook = {0};
 	CLEANUP(writer_stop) struct writer *writer = NULL;
 	CLEANUP(server_free) struct server *server = NULL;
 	CLEANUP(http_stop) struct http *http = NULL;
 	struct calls calls = {0};
-	const struct server_calls server_calls = calls_server(&calls);
+	struct server_calls server_calls = calls_server(&calls);
 
 	int err = start_store(cfg, &store);
 	if (err == ERR_OK) {
 		explain_cmd_note(cfg->data_dir, settings->path);
 		err = start_link(settings, &link);
 	}
+	if (err == ERR_OK)
+		err = start_alert(settings, store, link, &hook, &alert);
 	const struct writer_options writer_options = {
 		.store = store,
 		.board = board,
 		.link = link,
 		.guard = guard,
+		.hook = &hook,
 		.expire_cluster_ms = cfg->expire_cluster_ms,
 	};
 	if (err == ERR_OK)
 		err = start_writer(settings, writer_options, &writer);
 	calls = (struct calls){store, link, writer, settings->rulebook};
+	if (err == ERR_OK)
+		server_calls.alarms = alarm_calls(alert);
 	if (err == ERR_OK)
 		err = start_server(settings, &server_calls, board, &server);
 	if (err == ERR_OK)
@@ -299,8 +353,10 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } COMMANDS[] = {
-	{"explain", explain_cmd},     {"judge", judge_cmd},           {"check", store_cmd_check},
-	{"backup", store_cmd_backup}, {"restore", store_cmd_restore},
+	{"explain", explain_cmd},        {"judge", judge_cmd},
+	{"check", store_cmd_check},      {"backup", store_cmd_backup},
+	{"restore", store_cmd_restore},  {"render", alert_cmd_render},
+	{"notify-test", alert_cmd_test},
 };
 
 struct options {
@@ -382,11 +438,8 @@ static void take_descriptors(void)
 int main(int argc, char **argv)
 {
 	CLEANUP(aggregator_config_free) struct aggregator_config *cfg = NULL;
-	CLEANUP(rulebook_close) struct rulebook *rulebook = NULL;
+	CLEANUP(free_files) struct files files = {0};
 	CLEANUP(buf_free) struct buf errors = {0};
-	CLEANUP(auth_free) struct auth *auth = NULL;
-	CLEANUP(tls_free) struct tls *tls = NULL;
-	CLEANUP(door_free) struct door *door = NULL;
 	bool anew = false;
 	struct options o;
 	int status = 0;
@@ -399,7 +452,7 @@ int main(int argc, char **argv)
 		return status;
 	hide_memory();
 	if (aggregator_config_load(o.config, &cfg, &errors) != ERR_OK ||
-	    read_files(cfg, &rulebook, &auth, &tls, &door, &errors) != ERR_OK) {
+	    read_files(cfg, &files, &errors) != ERR_OK) {
 		fputs(buf_str(&errors), stderr);
 		return EXIT_FAILURE;
 	}
@@ -417,7 +470,15 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	options_log_apply(&cfg->log);
 	take_descriptors();
-	struct settings settings = {cfg, rulebook, auth, tls, door, o.config, {0}};
+	struct settings settings = {
+		.cfg = cfg,
+		.rulebook = files.rulebook,
+		.auth = files.auth,
+		.tls = files.tls,
+		.door = files.door,
+		.receivers = files.receivers,
+		.path = o.config,
+	};
 	door_digest(o.config, cfg, settings.digest);
 	status = run(&settings, &signals, &anew) == ERR_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 	fflush(NULL);

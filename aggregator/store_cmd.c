@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "aggregator/alert/incident.h"
+#include "aggregator/alert/silence.h"
 #include "aggregator/config.h"
 #include "aggregator/ingest/members.h"
 #include "aggregator/ingest/origin.h"
@@ -124,6 +126,28 @@ static void on_session(void *arg, const char *agent, const struct store_session 
 	       agent, s->epoch, s->applied_seq, s->batches, s->lost);
 }
 
+static bool incident_ok(const uint8_t *data, size_t size)
+{
+	struct incident i;
+
+	return incident_unpack(data, size, &i);
+}
+
+static bool step_ok(const uint8_t *data, size_t size)
+{
+	struct incident_step s;
+
+	return incident_step_unpack(data, size, &s);
+}
+
+/* What waits to be told is read by notify and outbox at start; that it is there is enough here. */
+static bool alert_ok(enum alert_table table, const uint8_t *data, size_t size)
+{
+	struct silence s;
+
+	return table == ALERT_SILENCE ? silence_unpack(data, size, &s) : size > 0;
+}
+
 static int check(const char *dir)
 {
 	const struct verify_options o = {
@@ -132,6 +156,9 @@ static int check(const char *dir)
 		.on_fault = on_fault,
 		.on_table = on_table,
 		.on_session = on_session,
+		.incident_ok = incident_ok,
+		.step_ok = step_ok,
+		.alert_ok = alert_ok,
 	};
 	CLEANUP(store_close) struct store *st = NULL;
 	char why[512] = "";

@@ -4,7 +4,7 @@
 /*
  * wire - what agent and aggregator say to each other, as plain structs.
  *
- * The only file that knows protobuf is wire.c. Bytes given to the decoders come from
+ * wire_get.c and wire_put.c alone know protobuf. Bytes given to the decoders come from
  * the network: what they return has passed every check, so nobody checks again. Bodies
  * travel in the frame of frame.h, which has checked their size and checksum.
  */
@@ -92,6 +92,7 @@ struct wire_hello {
 	const char **clusters;
 	size_t cluster_count;
 	const uint8_t *challenge; /* that is answered, MAC_SIZE bytes; NULL: none */
+	uint64_t config_hash;     /* of the agent's configuration file; 0: not told */
 };
 
 struct wire_welcome {
@@ -207,6 +208,8 @@ struct wire_batch {
 	uint32_t interval_ms;
 	uint32_t flags;
 	struct wire_report report;
+	int64_t sent_ms; /* agent's wall clock when it sent this; 0: not told, nor are the next two */
+	uint64_t spool_batches, spool_bytes; /* waiting at that time, this one too */
 
 	const char **names; /* NUL-terminated, valid UTF-8 not assured */
 	size_t name_count;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/ship/compose.h"
 
+#include "common/clock.h"
 #include "proto/wire.h"
 
 void compose_hello(struct buf *out, const struct shipper_options *o, const struct state_spool *s,
@@ -25,6 +26,7 @@ void compose_hello(struct buf *out, const struct shipper_options *o, const struc
 		.clusters = names,
 		.cluster_count = count,
 		.challenge = challenge,
+		.config_hash = o->config_hash,
 	};
 	buf_reset(out);
 	wire_put_hello(out, &hello);
@@ -41,6 +43,9 @@ void compose_batch(struct buf *out, const struct shipper_options *o, const struc
 		.seq = seq,
 		.instance = o->instance,
 		.floor_seq = MIN(s->floor_seq, seq),
+		.sent_ms = clock_wall_ms(),
+		.spool_batches = s->batches,
+		.spool_bytes = s->bytes,
 	};
 	buf_reset(out);
 	wire_put_batch(out, &head);

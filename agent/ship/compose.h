@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* compose - the bodies of what a shipper sends. Pure. */
+/* compose - the bodies of what a shipper sends. Pure, but for the time of sending in batches. */
 
 #include "agent/ship/shipper.h"
 #include "common/buf.h"

@@ -20,6 +20,7 @@ struct shipper_options {
 	const char *const *clusters; /* names, as many as cluster_count; borrowed */
 	size_t cluster_count;
 	uint64_t instance;        /* random, of this start of the agent */
+	uint64_t config_hash;     /* that the aggregator shows; 0: none */
 	size_t target;            /* its place in struct state_options.targets */
 	const char *server_name;  /* that its certificate must have; borrowed */
 	struct identity identity; /* copied */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/ingest/evaluate.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregator/ingest/crew.h"
 #include "aggregator/ingest/diary.h"
-#include "aggregator/ingest/members.h"
+#include "aggregator/ingest/part.h"
 #include "aggregator/ingest/picture.h"
 #include "common/err.h"
 
@@ -18,6 +20,36 @@ struct later {
 	size_t count, cap;
 };
 
+/* The group at hand. It is there from its first partition's gathering to its last one's telling,
+ * and both may be under way for several groups. */
+struct scope {
+	struct scope *next;
+	uint32_t group;
+	struct group_track track;
+	bool has_track;
+	struct members members;
+	struct buf members_bytes;
+	bool *owned_seen;  /* by index of members.owned */
+	int64_t newest_ms; /* arrival of its newest commit */
+};
+
+#define PIECE_PARTS 32
+
+/* Partitions that are judged together. */
+struct piece {
+	struct crew_piece work;
+	struct part parts[PIECE_PARTS];
+	struct scope *scopes[PIECE_PARTS]; /* theirs */
+	size_t count;
+	struct part *later[PIECE_PARTS]; /* those that take long: the crew's */
+	size_t later_count;
+};
+
+struct evaluate_room {
+	struct crew *crew;                /* NULL: none */
+	struct piece pieces[CREW_PIECES]; /* a ring */
+};
+
 struct walk {
 	struct evaluate *e;
 	struct picture *picture;
@@ -26,13 +58,10 @@ struct walk {
 	struct later expired; /* groups silent for too long */
 	struct later walked;  /* groups with commits, in the order of their numbers */
 
-	/* the group at hand */
-	struct group_track group;
-	bool has_group;
-	struct members members;
-	struct buf members_bytes;
-	bool *owned_seen;  /* by index of members.owned */
-	int64_t newest_ms; /* arrival of its newest commit */
+	struct evaluate_room *room;
+	size_t given, told;     /* pieces */
+	struct scope *told_of;  /* the group being told of, and those after it; NULL: none */
+	struct scope *gathered; /* the last of them: the group being gathered */
 };
 
 static void add_later(struct later *l, struct store_commit_key k)
@@ -67,198 +96,249 @@ static const struct rules *rules_for(const struct walk *w, uint32_t group, uint3
 
 /* --- one group --- */
 
-static void begin_group(struct walk *w, uint32_t group)
+static struct scope *scope_new(struct walk *w, uint32_t group)
 {
+	struct scope *s = calloc(1, sizeof(*s));
+	uint32_t cluster = w->e->cluster->id;
 	const uint8_t *data = NULL;
 	size_t size = 0;
-	uint32_t cluster = w->e->cluster->id;
 
-	add_later(&w->walked, (struct store_commit_key){.cluster = cluster, .group = group});
-	w->has_group = store_get_group(w->e->txn, cluster, group, &w->group);
-	w->newest_ms = 0;
-	buf_reset(&w->members_bytes);
-	if (w->has_group && store_get_members(w->e->txn, cluster, group, &data, &size))
-		buf_put(&w->members_bytes, data, size); /* writes to come may move the original */
-	if (w->members_bytes.size != 0 &&
-	    members_unpack((const uint8_t *)w->members_bytes.data, w->members_bytes.size,
-			   &w->members) != ERR_OK)
-		w->members = (struct members){0};
-	w->owned_seen = calloc(w->members.owned_count + 1, sizeof(*w->owned_seen));
-	if (w->owned_seen == NULL)
+	if (s == NULL)
 		abort();
-	picture_begin_group(w->picture, group, names_text(w->e->names, group),
-			    w->has_group ? &w->group : NULL);
-	diary_begin_group(w->diary, group);
+	s->group = group;
+	s->has_track = store_get_group(w->e->txn, cluster, group, &s->track);
+	if (s->has_track && store_get_members(w->e->txn, cluster, group, &data, &size))
+		buf_put(&s->members_bytes, data, size); /* writes to come may move the original */
+	if (s->members_bytes.size != 0 &&
+	    members_unpack((const uint8_t *)s->members_bytes.data, s->members_bytes.size,
+			   &s->members) != ERR_OK)
+		s->members = (struct members){0};
+	s->owned_seen = calloc(s->members.owned_count + 1, sizeof(*s->owned_seen));
+	if (s->owned_seen == NULL)
+		abort();
+	return s;
+}
+
+static void scope_free(struct scope *s)
+{
+	members_free(&s->members);
+	buf_free(&s->members_bytes);
+	free(s->owned_seen);
+	free(s);
 }
 
 /* A group without members and without a commit for a long time is dropped. */
-static bool expired(const struct walk *w, uint32_t group)
+static bool expired(const struct walk *w, const struct scope *s)
 {
-	return w->newest_ms != 0 && w->members.count == 0 &&
-	       w->e->cluster->track.last_ms - w->newest_ms >
-		       rules_for(w, group, 0, -1)->expire_group_ms;
+	return s->newest_ms != 0 && s->members.count == 0 &&
+	       w->e->cluster->track.last_ms - s->newest_ms >
+		       rules_for(w, s->group, 0, -1)->expire_group_ms;
 }
 
-static void end_group(struct walk *w, uint32_t group)
+static void tell_begin(struct walk *w, const struct scope *s)
+{
+	picture_begin_group(w->picture, s->group, names_text(w->e->names, s->group),
+			    s->has_track ? &s->track : NULL);
+	diary_begin_group(w->diary, s->group);
+}
+
+static void tell_end(struct walk *w, const struct scope *s)
 {
 	uint32_t cluster = w->e->cluster->id;
-	bool gone = expired(w, group);
+	bool gone = expired(w, s);
 
-	for (size_t i = 0; i < w->members.owned_count; i++)
-		if (!w->owned_seen[i])
+	for (size_t i = 0; i < s->members.owned_count; i++)
+		if (!s->owned_seen[i])
 			add_later(&w->owned, (struct store_commit_key){
-						     cluster, group, w->members.owned[i].topic,
-						     w->members.owned[i].partition});
+						     cluster, s->group, s->members.owned[i].topic,
+						     s->members.owned[i].partition});
 	if (gone)
 		add_later(&w->expired,
-			  (struct store_commit_key){.cluster = cluster, .group = group});
+			  (struct store_commit_key){.cluster = cluster, .group = s->group});
 	struct view_group *g = picture_end_group(w->picture, !gone);
 	if (g != NULL)
 		diary_end_group(w->diary, g);
-	members_free(&w->members);
-	free(w->owned_seen);
-	w->owned_seen = NULL;
 }
 
-/* --- one partition of it --- */
+/* --- telling: whoever shows it, and whoever keeps it --- */
 
-static enum track_owner owner_of(const struct walk *w, const struct members_one *m)
+/* Groups are told of up to this one. */
+static void turn_to(struct walk *w, const struct scope *s)
 {
-	if (m != NULL)
-		return TRACK_OWNER_PRESENT;
-	return w->has_group ? TRACK_OWNER_NONE : TRACK_OWNER_UNKNOWN;
-}
+	while (w->told_of != s) {
+		struct scope *done = w->told_of;
 
-static enum track_subscription subscription_of(const struct walk *w, uint32_t topic)
-{
-	if (w->members.topic_count == 0)
-		return TRACK_SUBSCRIPTION_UNKNOWN;
-	return members_subscribed(&w->members, topic) ? TRACK_SUBSCRIPTION_YES
-						      : TRACK_SUBSCRIPTION_NO;
-}
-
-static bool join_history(struct walk *w, struct store_commit_key k, struct commit_track *t)
-{
-	struct history h;
-
-	if (!track_wants_history(t))
-		return false;
-	store_get_history(w->e->txn, (struct store_log_key){k.cluster, k.topic, k.partition}, &h);
-	return track_history(t, &h);
-}
-
-/* Reading at the committed offset may tell more: take what was found there, or wish for it. */
-static bool join_probe(struct walk *w, struct store_commit_key k, struct commit_track *t,
-		       const struct judge_input *in, struct verdict *v)
-{
-	static const enum track_probe ANSWERS[] = {
-		[WIRE_PROBE_UNKNOWN] = TRACK_PROBE_UNKNOWN,
-		[WIRE_PROBE_NOTHING] = TRACK_PROBE_NOTHING,
-		[WIRE_PROBE_RECORD] = TRACK_PROBE_RECORD,
-	};
-	const struct probes_place place = {k.topic, k.partition, t->offset};
-	bool changed = false;
-
-	if (!judge_wants_probe(in, v))
-		return false;
-	const struct probes_answer *a =
-		probes_find(w->e->cluster->probes, &place, in->log->generation);
-	if (a != NULL &&
-	    track_probe_answer(t, in->log, place.offset, a->end, ANSWERS[a->answer], a->time_ms)) {
-		(void)track_pass(t, in->log, in->group, in->cluster, in->cluster->last_ms);
-		judge(in, v);
-		changed = true;
+		tell_end(w, done);
+		w->told_of = done->next;
+		scope_free(done);
+		if (w->told_of != NULL)
+			tell_begin(w, w->told_of);
 	}
-	if (judge_wants_probe(in, v))
-		probes_wish(w->e->cluster->probes,
-			    &(struct probes_wish){
-				    .place = place,
-				    .generation = in->log->generation,
-				    .badness = t->probe == TRACK_PROBE_RECORD ? 0 : v->status,
-				    .waits_ms = v->time_lag_ms,
-				    .end = in->log->end,
-			    });
-	return changed;
 }
 
-/* Judge one partition with a new pass, or again with the old one when the agent is blind. t is
- * in->commit. */
-static bool judge_partition(struct walk *w, struct store_commit_key k, struct commit_track *t,
-			    const struct judge_input *in, struct verdict *ret_v)
+static void tell(struct walk *w, struct scope *s, struct part *p)
 {
-	int64_t at_ms = in->cluster->last_ms;
-	bool changed = false;
+	const struct store_log_key l = {p->key.cluster, p->key.topic, p->key.partition};
+	const struct judge_input in = part_input(p);
+	const char *topic = names_text(w->e->names, p->key.topic);
 
-	if (w->e->silent_ms == 0) {
-		changed |= track_pass(t, in->log, in->group, in->cluster, at_ms);
-		changed |= join_history(w, k, t);
-	}
-	judge(in, ret_v);
-	if (w->e->silent_ms == 0) {
-		changed |= join_probe(w, k, t, in, ret_v);
-		changed |= track_publish(t, ret_v, in->rules, at_ms);
-	}
-	return changed;
-}
-
-/* Whoever shows it, and whoever keeps it. */
-static void tell(struct walk *w, struct store_commit_key k, const struct members_one *owner,
-		 struct diary_partition *p)
-{
-	struct store_log_key l = {k.cluster, k.topic, k.partition};
-
-	p->topic_id = k.topic;
-	p->topic = names_text(w->e->names, k.topic);
-	p->partition = k.partition;
-	diary_partition(w->diary, p);
+	turn_to(w, s);
+	part_publish(p, w->e->cluster->probes);
+	if (p->changed && p->silent_ms == 0)
+		store_put_commit(w->e->txn, p->key, &p->track);
+	s->newest_ms = MAX(s->newest_ms, p->track.arrival_ms);
+	diary_partition(w->diary, &(struct diary_partition){
+					  .topic_id = p->key.topic,
+					  .topic = topic,
+					  .partition = p->key.partition,
+					  .in = &in,
+					  .verdict = &p->verdict,
+					  .before = p->before,
+					  .lost = p->lost,
+				  });
 	picture_add_partition(w->picture, &(struct picture_partition){
-						  .topic = k.topic,
-						  .name = p->topic,
-						  .partition = k.partition,
-						  .track = p->in->commit,
-						  .log = p->in->log,
-						  .verdict = p->verdict,
-						  .rules = p->in->rules,
-						  .owner = owner,
-						  .margin = margin_of(w->e->txn, l, p->in->log,
-								      p->verdict, p->in->now_ms),
+						  .topic = p->key.topic,
+						  .name = topic,
+						  .partition = p->key.partition,
+						  .track = &p->track,
+						  .log = in.log,
+						  .verdict = &p->verdict,
+						  .rules = p->rules,
+						  .owner = p->owner,
+						  .margin = margin_of(w->e->txn, l, in.log,
+								      &p->verdict, in.now_ms),
 					  });
 }
 
-static void take_partition(struct walk *w, struct store_commit_key k, struct commit_track *t)
+static void tell_piece(struct walk *w)
 {
-	struct members_owned place = {k.topic, k.partition, 0};
-	const struct members_owned *owned = members_find(&w->members, &place);
-	const struct members_one *owner = owned == NULL ? NULL : &w->members.list[owned->member];
-	const struct cluster_track *cluster = &w->e->cluster->track;
-	struct log_track log;
-	struct verdict v;
+	struct piece *piece = &w->room->pieces[w->told++ % CREW_PIECES];
 
+	if (piece->later_count != 0)
+		crew_await(w->room->crew, &piece->work);
+	for (size_t i = 0; i < piece->count; i++)
+		tell(w, piece->scopes[i], &piece->parts[i]);
+	piece->count = 0;
+	piece->later_count = 0;
+}
+
+/* --- gathering --- */
+
+static void judge_piece(void *arg)
+{
+	struct piece *piece = arg;
+
+	for (size_t i = 0; i < piece->later_count; i++)
+		part_judge(piece->later[i]);
+}
+
+static struct piece *gathering(struct walk *w)
+{
+	return &w->room->pieces[w->given % CREW_PIECES];
+}
+
+/* Nothing that was given is with the crew. */
+static bool all_done(const struct walk *w)
+{
+	return w->given - w->told == 1 && w->room->pieces[w->told % CREW_PIECES].later_count == 0;
+}
+
+/* Have what is gathered judged, and make room for more. */
+static void give_piece(struct walk *w)
+{
+	struct piece *piece = gathering(w);
+
+	if (piece->later_count != 0) {
+		piece->work.work = judge_piece;
+		piece->work.arg = piece;
+		crew_give(w->room->crew, &piece->work);
+	}
+	w->given++;
+	if (w->given - w->told == CREW_PIECES)
+		tell_piece(w);
+	/* The same place again, where it is in the cache. */
+	else if (all_done(w)) {
+		tell_piece(w);
+		w->given = --w->told;
+	}
+}
+
+static void tell_rest(struct walk *w)
+{
+	if (gathering(w)->count != 0)
+		give_piece(w);
+	while (w->told != w->given)
+		tell_piece(w);
+	if (w->told_of != NULL)
+		turn_to(w, NULL);
+	w->gathered = NULL;
+}
+
+static void gather_group(struct walk *w, uint32_t group)
+{
+	struct scope *s = scope_new(w, group);
+
+	add_later(&w->walked,
+		  (struct store_commit_key){.cluster = w->e->cluster->id, .group = group});
+	if (w->told_of == NULL) {
+		w->told_of = s;
+		tell_begin(w, s);
+	} else {
+		w->gathered->next = s;
+	}
+	w->gathered = s;
+}
+
+static enum track_owner owner_of(const struct scope *s, const struct members_one *m)
+{
+	if (m != NULL)
+		return TRACK_OWNER_PRESENT;
+	return s->has_track ? TRACK_OWNER_NONE : TRACK_OWNER_UNKNOWN;
+}
+
+static enum track_subscription subscription_of(const struct scope *s, uint32_t topic)
+{
+	if (s->members.topic_count == 0)
+		return TRACK_SUBSCRIPTION_UNKNOWN;
+	return members_subscribed(&s->members, topic) ? TRACK_SUBSCRIPTION_YES
+						      : TRACK_SUBSCRIPTION_NO;
+}
+
+/* The partition that stands in the free place of the piece: its key and its track are there. */
+static void gather(struct walk *w)
+{
+	struct piece *piece = gathering(w);
+	struct part *p = &piece->parts[piece->count];
+	struct scope *s = w->gathered;
+	const struct members_owned place = {p->key.topic, p->key.partition, 0};
+	const struct members_owned *owned = members_find(&s->members, &place);
+
+	p->owner = owned == NULL ? NULL : &s->members.list[owned->member];
 	if (owned != NULL)
-		w->owned_seen[owned - w->members.owned] = true;
-	bool changed = track_owner(t, owner_of(w, owner), subscription_of(w, k.topic));
-	if (t->offset == TRACK_UNKNOWN && owner == NULL) {
+		s->owned_seen[owned - s->members.owned] = true;
+	p->changed =
+		track_owner(&p->track, owner_of(s, p->owner), subscription_of(s, p->key.topic));
+	if (p->track.offset == TRACK_UNKNOWN && p->owner == NULL) {
 		/* Was owned, never committed, is owned no more. */
 		if (w->e->silent_ms == 0)
-			store_del_commit(w->e->txn, k);
+			store_del_commit(w->e->txn, p->key);
 		return;
 	}
-	bool has_log = store_get_log(w->e->txn,
-				     (struct store_log_key){k.cluster, k.topic, k.partition}, &log);
-	const struct judge_input in = {t,
-				       has_log ? &log : NULL,
-				       w->has_group ? &w->group : NULL,
-				       cluster,
-				       rules_for(w, k.group, k.topic, k.partition),
-				       cluster->last_ms + w->e->silent_ms};
-	struct diary_partition p = {.in = &in, .verdict = &v, .before = (enum status)t->status};
-	int64_t lost_at_ms = t->lost_at_ms;
-	changed |= judge_partition(w, k, t, &in, &v);
-	if (changed && w->e->silent_ms == 0)
-		store_put_commit(w->e->txn, k, t);
-	w->newest_ms = MAX(w->newest_ms, t->arrival_ms);
-	p.lost = lost_at_ms == 0 && t->lost_at_ms != 0;
-	tell(w, k, owner, &p);
+	p->has_log = store_get_log(
+		w->e->txn, (struct store_log_key){p->key.cluster, p->key.topic, p->key.partition},
+		&p->log);
+	p->group = s->has_track ? &s->track : NULL;
+	p->cluster = &w->e->cluster->track;
+	p->rules = rules_for(w, p->key.group, p->key.topic, p->key.partition);
+	p->silent_ms = w->e->silent_ms;
+	part_join(p, w->e->txn);
+	if (part_is_long(p))
+		piece->later[piece->later_count++] = p;
+	else
+		part_judge(p);
+	piece->scopes[piece->count++] = s;
+	if (piece->count == PIECE_PARTS)
+		give_piece(w);
 }
 
 /* --- the cluster --- */
@@ -275,24 +355,27 @@ static void walk_logs(struct walk *w)
 	picture_end_logs(w->picture);
 }
 
+static bool next_commit(struct walk *w, bool first)
+{
+	struct piece *piece = gathering(w);
+	struct part *p = &piece->parts[piece->count];
+
+	return store_next_commit(w->e->txn, first,
+				 (struct store_range){.cluster = w->e->cluster->id}, &p->key,
+				 &p->track);
+}
+
 static void walk_commits(struct walk *w)
 {
-	struct store_range range = {.cluster = w->e->cluster->id};
-	struct store_commit_key k;
-	struct commit_track t;
-	uint32_t group = 0;
+	for (bool first = true; next_commit(w, first); first = false) {
+		struct piece *piece = gathering(w);
+		uint32_t group = piece->parts[piece->count].key.group;
 
-	for (bool first = true; store_next_commit(w->e->txn, first, range, &k, &t); first = false) {
-		if (k.group != group) {
-			if (group != 0)
-				end_group(w, group);
-			begin_group(w, k.group);
-			group = k.group;
-		}
-		take_partition(w, k, &t);
+		if (w->gathered == NULL || w->gathered->group != group)
+			gather_group(w, group);
+		gather(w);
 	}
-	if (group != 0)
-		end_group(w, group);
+	tell_rest(w);
 }
 
 /* Groups that are known by membership only. */
@@ -309,8 +392,8 @@ static void walk_groups(struct walk *w)
 			at++;
 		if (at < with_commits && w->walked.keys[at].group == group)
 			continue;
-		begin_group(w, group);
-		end_group(w, group);
+		gather_group(w, group);
+		tell_rest(w);
 	}
 }
 
@@ -349,6 +432,7 @@ struct view *evaluate_cluster(struct evaluate *e)
 {
 	struct walk w = {
 		.e = e,
+		.room = e->room,
 		.picture = picture_new(e->cluster, e->silent_ms),
 		.diary = diary_begin(e->txn, e->cluster->id, e->cluster->track.last_ms,
 				     e->silent_ms == 0),
@@ -368,8 +452,30 @@ struct view *evaluate_cluster(struct evaluate *e)
 	free(w.owned.keys);
 	free(w.expired.keys);
 	free(w.walked.keys);
-	buf_free(&w.members_bytes);
 	return picture_finish(&w.picture);
+}
+
+int evaluate_room_new(bool crew, struct evaluate_room **ret_r)
+{
+	struct evaluate_room *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return -ENOMEM;
+	int err = crew ? crew_start(&r->crew) : ERR_OK;
+	if (err != ERR_OK)
+		free(r);
+	else
+		*ret_r = r;
+	return err;
+}
+
+void evaluate_room_free(struct evaluate_room **r)
+{
+	if (*r == NULL)
+		return;
+	crew_stop(&(*r)->crew);
+	free(*r);
+	*r = NULL;
 }
 
 bool evaluate_blind(const struct cluster *c, int64_t silent_ms)

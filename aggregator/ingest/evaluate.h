@@ -13,7 +13,15 @@
 #include "aggregator/judge/rules_memo.h"
 #include "aggregator/judge/view.h"
 
+/* Where partitions are judged, many at a time; kept from one judging to the next. */
+struct evaluate_room;
+
+/* crew: a second thread judges too. Caller owns *ret_r. */
+MUST_CHECK int evaluate_room_new(bool crew, struct evaluate_room **ret_r);
+void evaluate_room_free(struct evaluate_room **r);
+
 struct evaluate {
+	struct evaluate_room *room;
 	struct store_txn *txn;
 	struct names *names;
 	struct rules_memo *rules;

@@ -4,7 +4,7 @@
 /*
  * link - the door agents come in by: requests are queued here until they are answered.
  *
- * The only file of the aggregator that knows nng. Every request that is taken must be
+ * Its files alone know nng in the aggregator. Every request that is taken must be
  * answered once with ingest_link_reply(), in any order, from any thread. What is held,
  * queued or taken, is bounded in number and bytes; beyond that a request is answered at
  * once with the busy reply the owner supplied, and nothing of it is kept. When nng

@@ -28,8 +28,13 @@ struct picture {
 
 	struct view_partition *partitions; /* of the group at hand */
 	size_t partition_count, partition_cap;
-	int64_t *ends, *starts; /* of the topic at hand */
+	int64_t *ends, *starts, *stables; /* of the topic at hand */
+	float *rates;
 	size_t end_cap;
+	const struct view_why *why; /* of a partition before */
+	bool why_plain;             /* it holds for every partition with that reason */
+	const struct cluster_track *cluster;
+	int64_t silent_ms;
 };
 
 static void *grow(void *array, size_t count, size_t *cap, size_t size)
@@ -97,7 +102,9 @@ struct picture *picture_new(const struct cluster *c, int64_t silent_ms)
 	p->view = v;
 	p->now_ms = c->track.last_ms;
 	p->window_from_ms = c->track.last_ms - c->track.window_ms;
-	p->stale = silent_ms != 0;
+	v->stale = p->stale = silent_ms != 0;
+	p->cluster = &c->track;
+	p->silent_ms = silent_ms;
 	return p;
 }
 
@@ -122,6 +129,8 @@ static void keep_ends(struct picture *p)
 	size_t size = (size_t)t->partition_count * sizeof(*p->ends);
 	t->ends = keep(p->view, p->ends, size);
 	t->starts = keep(p->view, p->starts, size);
+	t->stables = keep(p->view, p->stables, size);
+	t->rates = keep(p->view, p->rates, (size_t)t->partition_count * sizeof(*p->rates));
 }
 
 static void reserve_ends(struct picture *p, size_t count)
@@ -131,8 +140,23 @@ static void reserve_ends(struct picture *p, size_t count)
 	p->end_cap = MAX(count, p->end_cap * 2);
 	p->ends = realloc(p->ends, p->end_cap * sizeof(*p->ends));
 	p->starts = realloc(p->starts, p->end_cap * sizeof(*p->starts));
-	if (p->ends == NULL || p->starts == NULL)
+	p->stables = realloc(p->stables, p->end_cap * sizeof(*p->stables));
+	p->rates = realloc(p->rates, p->end_cap * sizeof(*p->rates));
+	if (p->ends == NULL || p->starts == NULL || p->stables == NULL || p->rates == NULL)
 		abort();
+}
+
+/* Messages a second that came over the window, or over what is seen of it. */
+static float rate_of(const struct picture *p, const struct log_track *log)
+{
+	if (log->ends.at_ms == 0)
+		return VIEW_UNKNOWN;
+	struct window_point from = window_back(&log->ends, p->window_from_ms);
+	int64_t ms = p->now_ms - MAX(from.at_ms, p->window_from_ms);
+
+	if (ms <= 0 || log->end < from.value)
+		return VIEW_UNKNOWN;
+	return (float)((double)(log->end - from.value) * 1000 / (double)ms);
 }
 
 void picture_add_log(struct picture *p, uint32_t topic, const char *name, int32_t partition,
@@ -146,10 +170,15 @@ void picture_add_log(struct picture *p, uint32_t topic, const char *name, int32_
 	}
 	reserve_ends(p, (size_t)partition + 1);
 	/* A partition that is not known keeps its place: clients take the index for its number. */
-	for (; t->partition_count <= partition; t->partition_count++)
+	for (; t->partition_count <= partition; t->partition_count++) {
 		p->ends[t->partition_count] = p->starts[t->partition_count] = 0;
+		p->stables[t->partition_count] = VIEW_UNKNOWN;
+		p->rates[t->partition_count] = VIEW_UNKNOWN;
+	}
 	p->ends[partition] = MAX(log->end, (int64_t)0);
 	p->starts[partition] = MAX(log->start, (int64_t)0);
+	p->stables[partition] = log->stable;
+	p->rates[partition] = rate_of(p, log);
 }
 
 void picture_end_logs(struct picture *p)
@@ -264,6 +293,39 @@ static const char *member_text(struct picture *p, const struct members_name *nam
 	return text;
 }
 
+/* What the sentence of a verdict needs beside what is in the partition. */
+static const struct view_why *why_of(struct picture *p, const struct picture_partition *one)
+{
+	const struct judge_input in = {.commit = one->track,
+				       .log = one->log,
+				       .cluster = p->cluster,
+				       .rules = one->rules,
+				       .now_ms = p->cluster->last_ms + p->silent_ms};
+	enum reason reason = one->verdict->reason;
+	struct explain_facts f;
+
+	if (p->why_plain && p->why->reason == reason && p->why->window_ms == one->rules->window_ms)
+		return p->why;
+	struct view_why *why = view_alloc(p->view, sizeof(*why));
+	explain_gather(&in, one->verdict, &f);
+	*why = (struct view_why){
+		.reason = reason,
+		.ignored = f.ignored,
+		.window_ms = f.window_ms,
+		.elapsed_ms = f.elapsed_ms,
+		.limit_ms = f.limit_ms,
+		.usual_ms = f.usual_ms,
+		.unseen_ms = f.unseen_ms,
+		.rewind_from = f.rewind_from,
+		.rewind_to = f.rewind_to,
+		.maintenance_ms = f.maintenance_ms,
+		.maintenance_why = view_strdup(p->view, f.maintenance_why),
+	};
+	p->why = why;
+	p->why_plain = explain_is_plain(reason);
+	return why;
+}
+
 void picture_add_partition(struct picture *p, const struct picture_partition *one)
 {
 	const struct commit_track *t = one->track;
@@ -294,6 +356,7 @@ void picture_add_partition(struct picture *p, const struct picture_partition *on
 		.owner = one->owner == NULL ? "" : member_text(p, &one->owner->host),
 		.client_id = one->owner == NULL ? "" : member_text(p, &one->owner->client_id),
 	};
+	out->why = why_of(p, one);
 	set_offsets(p, out, one);
 }
 
@@ -306,40 +369,13 @@ static int by_topic(const void *a, const void *b)
 	return order != 0 ? order : (x->partition > y->partition) - (x->partition < y->partition);
 }
 
-static void sum_partition(struct view_group *g, const struct view_partition *v, size_t i,
-			  enum status *worst)
+/* Mostly they are: the store has them in the order in which topics were first seen. */
+static bool in_order(const struct picture *p)
 {
-	if (v->lag > 0)
-		g->total_lag += (uint64_t)v->lag;
-	if (v->lag > g->partitions[g->max_lag].lag)
-		g->max_lag = i;
-	if (v->time_lag_ms > g->time_lag_ms) {
-		g->time_lag_ms = v->time_lag_ms;
-		g->time_lag_at_least = v->time_lag_at_least;
-	}
-	if (v->margin_ms >= 0 && (g->margin_ms < 0 || v->margin_ms < g->margin_ms)) {
-		g->margin_ms = v->margin_ms;
-		g->margin_at_least = v->margin_at_least;
-	}
-	g->lost += v->lost;
-	if (v->counted && v->status > *worst) {
-		*worst = v->status;
-		g->reason = v->reason;
-	}
-}
-
-static void sum_up(struct view_group *g)
-{
-	enum status worst = STATUS_NOTFOUND;
-	size_t complete = 0;
-
-	for (size_t i = 0; i < g->partition_count; i++) {
-		sum_partition(g, &g->partitions[i], i, &worst);
-		complete += g->partitions[i].complete >= 1.0f;
-	}
-	g->status = status_of_group(MAX(worst, STATUS_OK));
-	if (g->partition_count != 0)
-		g->complete = (float)complete / (float)g->partition_count;
+	for (size_t i = 1; i < p->partition_count; i++)
+		if (by_topic(&p->partitions[i - 1], &p->partitions[i]) > 0)
+			return false;
+	return true;
 }
 
 struct view_group *picture_end_group(struct picture *p, bool keep_it)
@@ -347,11 +383,11 @@ struct view_group *picture_end_group(struct picture *p, bool keep_it)
 	if (!keep_it)
 		return NULL;
 	struct view_group *g = &p->groups[p->group_count++];
-	if (p->partition_count > 1)
+	if (!in_order(p))
 		qsort(p->partitions, p->partition_count, sizeof(*p->partitions), by_topic);
 	g->partitions = keep(p->view, p->partitions, p->partition_count * sizeof(*p->partitions));
 	g->partition_count = p->partition_count;
-	sum_up(g);
+	view_sum_group(g);
 	return g;
 }
 
@@ -386,6 +422,8 @@ struct view *picture_finish(struct picture **p)
 	free(done->partitions);
 	free(done->ends);
 	free(done->starts);
+	free(done->stables);
+	free(done->rates);
 	free(done);
 	*p = NULL;
 	return v;

@@ -22,6 +22,7 @@ static struct view *evaluate(struct writer *w, struct cluster *c, struct store_t
 			     int64_t silent_ms)
 {
 	struct evaluate e = {
+		.room = w->room,
 		.txn = t,
 		.names = w->names,
 		.rules = w->memo,
@@ -41,7 +42,10 @@ void writer_judge(struct writer *w, struct cluster *c)
 	c->judged = true;
 	c->due = false;
 	w->counts.passes++;
-	w->views[w->view_count++] = evaluate(w, c, writer_begin(w), 0);
+	struct view *v = evaluate(w, c, writer_begin(w), 0);
+	w->views[w->view_count++] = v;
+	if (w->options.hook != NULL && w->txn.err == ERR_OK)
+		w->options.hook->judged(w->options.hook->arg, &w->txn, v, clock_wall_ms());
 }
 
 static void judge_due(struct writer *w)
@@ -79,6 +83,8 @@ static void mark_blind(struct writer *w)
 		c->news = false;
 		struct store_txn t = store_begin(w->options.store, false);
 		struct view *v = evaluate(w, c, &t, silent_ms);
+		if (t.err == ERR_OK && w->options.hook != NULL)
+			w->options.hook->blind(w->options.hook->arg, v);
 		if (t.err == ERR_OK)
 			board_publish(w->options.board, v);
 		else
@@ -115,6 +121,8 @@ static void use_rules(struct writer *w, struct rules_set *rules)
 {
 	rules_memo_free(&w->memo);
 	w->memo = rules_memo_new(rules);
+	if (w->options.hook != NULL)
+		w->options.hook->rules(w->options.hook->arg, rules);
 	rules_unref(&rules);
 }
 
@@ -147,6 +155,11 @@ void writer_set_rules(struct writer *w, struct rules_set *rules)
 	pthread_mutex_unlock(&w->lock);
 	rules_unref(&before);
 	ingest_link_wake(w->options.link);
+}
+
+struct roster *writer_roster(struct writer *w)
+{
+	return w->roster;
 }
 
 void writer_stats(struct writer *w, struct writer_stats *ret_stats)
@@ -183,6 +196,8 @@ static void reap(struct writer *w)
 		.up_ms = now - w->started_mono,
 	};
 	w->expired = reaper_step(w->reaper, &s);
+	if (w->expired != 0 && w->options.hook != NULL)
+		w->options.hook->gone(w->options.hook->arg, s.txn, w->expired, s.now_ms);
 	writer_finish(w);
 }
 
@@ -206,11 +221,21 @@ static void look_at_usage(struct writer *w)
 	w->counts.store_limit = limit;
 }
 
+static void alarm_work(struct writer *w)
+{
+	const struct writer_hook *hook = w->options.hook;
+	int64_t now_ms = clock_wall_ms();
+
+	if (hook != NULL && hook->pending(hook->arg, now_ms))
+		hook->work(hook->arg, writer_begin(w), now_ms);
+}
+
 /* What is to be done in a transaction, beside taking messages. */
 static void tend(struct writer *w)
 {
 	burials_apply(w->burials, bury, w);
 	judge_due(w);
+	alarm_work(w);
 	writer_finish(w);
 	reap(w);
 }
@@ -249,11 +274,16 @@ int writer_start(const struct writer_options *o, struct writer **ret_w)
 	pthread_mutex_init(&w->lock, NULL);
 	arena_init(&w->arena, WIRE_ARENA_BYTES);
 	w->sessions = sessions_new();
+	w->roster = roster_new();
 	w->burials = burials_new();
 	w->reaper = reaper_new(o->expire_cluster_ms);
 	w->started_mono = clock_mono_ms();
 	w->memo = rules_memo_new(o->rules);
-	int err = writer_load(w);
+	if (o->hook != NULL)
+		o->hook->rules(o->hook->arg, o->rules);
+	int err = evaluate_room_new(true, &w->room);
+	if (err == ERR_OK)
+		err = writer_load(w);
 	if (err == ERR_OK)
 		err = -pthread_create(&w->thread, NULL, run, w);
 	if (err != ERR_OK) {
@@ -284,11 +314,13 @@ void writer_stop(struct writer **w)
 		done->later = m->next;
 		ingest_link_reply(m, NULL, 0);
 	}
+	evaluate_room_free(&done->room);
 	rules_memo_free(&done->memo);
 	rules_unref(&done->rules);
 	names_free(&done->names);
 	clusters_free(&done->clusters);
 	sessions_free(&done->sessions);
+	roster_free(&done->roster);
 	arena_free(&done->arena);
 	reply_free(&done->reply);
 	burials_free(&done->burials);

@@ -14,12 +14,35 @@
 
 struct writer;
 
+/* Who is told of what is judged, and may write of his own to the transaction at hand: alarms. All on
+ * the writer's thread, but for load and rules, which are called before it runs as well. */
+struct writer_hook {
+	void *arg;
+
+	/* Read what the store holds: at start, and after a transaction was aborted. */
+	void (*load)(void *arg, struct store_txn *t);
+	void (*rules)(void *arg, struct rules_set *rules);
+
+	/* v will be published when the transaction is committed. */
+	void (*judged)(void *arg, struct store_txn *t, const struct view *v, int64_t now_ms);
+
+	/* Nothing is heard of the cluster; outside of a transaction. */
+	void (*blind)(void *arg, struct view *v);
+	void (*gone)(void *arg, struct store_txn *t, uint32_t cluster_id, int64_t now_ms);
+
+	/* Whether a transaction is wanted for work. */
+	bool (*pending)(void *arg, int64_t now_ms);
+	void (*work)(void *arg, struct store_txn *t, int64_t now_ms);
+	void (*end)(void *arg, bool committed);
+};
+
 struct writer_options {
 	struct store *store;
 	struct board *board;
 	struct ingest_link *link;
 	struct guard *guard;
 	struct rules_set *rules;   /* to begin with; the writer takes a reference of its own */
+	const struct writer_hook *hook; /* NULL: none */
 	int64_t expire_cluster_ms; /* a cluster that nobody has reported for so long is forgotten */
 };
 
@@ -49,6 +72,10 @@ struct writer_stats {
 
 /* Any thread. */
 void writer_stats(struct writer *w, struct writer_stats *ret_stats);
+
+/* The agents; borrowed until writer_stop(). */
+struct roster;
+struct roster *writer_roster(struct writer *w);
 
 /* What WIRE_RETRY frame the link sends by itself when it is over its limits; to be given to
  * ingest_link_open(). */

@@ -51,6 +51,8 @@ static void hello(struct writer *w, struct ingest_message *m, const struct frame
 	struct answer *a = writer_promise(w, m, FRAME_WELCOME);
 	sessions_hello(w->sessions, writer_begin(w), &h, clock_mono_ms(), &a->welcome);
 	if (a->welcome.code == WIRE_OK)
+		roster_hello(w->roster, &h, a->welcome.session, m->received_ms);
+	if (a->welcome.code == WIRE_OK)
 		log_info("agent connected", "agent=%s remote=%s software=%s applied_seq=%llu",
 			 log_quote(h.agent), m->remote, log_quote(h.software),
 			 (unsigned long long)a->welcome.applied_seq);
@@ -103,6 +105,14 @@ static bool may_bring(struct writer *w, const struct apply *a, const struct wire
 	       guard_names(w->options.guard, b->agent, apply_new_names(a, b), now_ms);
 }
 
+/* The batch is done with, applied or not. */
+static void reject_batch(struct writer *w, struct ingest_message *m, const struct wire_batch *b,
+			 const char *why)
+{
+	roster_batch(w->roster, b, m->received_ms, ROSTER_REJECTED);
+	reject(w, m, b->seq, why);
+}
+
 static void apply_now(struct writer *w, struct ingest_message *m, const struct wire_batch *b)
 {
 	struct apply a = {
@@ -122,7 +132,7 @@ static void apply_now(struct writer *w, struct ingest_message *m, const struct w
 	a.txn = writer_begin(w);
 	if (why != NULL) {
 		session_applied(w->sessions, a.txn, b);
-		reject(w, m, b->seq, why);
+		reject_batch(w, m, b, why);
 		return;
 	}
 	size_t names = names_count(w->names);
@@ -132,9 +142,10 @@ static void apply_now(struct writer *w, struct ingest_message *m, const struct w
 		guard_took_names(w->options.guard, b->agent, names_count(w->names) - names);
 	session_applied(w->sessions, a.txn, b);
 	if (err == ERR_CONFIG) {
-		reject(w, m, b->seq, why);
+		reject_batch(w, m, b, why);
 		return;
 	}
+	roster_batch(w->roster, b, m->received_ms, ROSTER_APPLIED);
 	/* An agent that reports without a pass is shown: at once before its first, else when blind.
 	 */
 	if (c != NULL && b->pass == 0) {
@@ -184,6 +195,7 @@ static void batch(struct writer *w, struct ingest_message *m, const struct frame
 		break;
 	case SESSION_DUPLICATE:
 		w->counts.duplicates++;
+		roster_batch(w->roster, &b, m->received_ms, ROSTER_DUPLICATE);
 		ack.code = WIRE_DUPLICATE;
 		ack.applied_seq = session_applied_seq(w->sessions, b.agent);
 		writer_promise(w, m, FRAME_ACK)->ack = ack;

@@ -7,8 +7,10 @@
 
 #include "aggregator/ingest/burials.h"
 #include "aggregator/ingest/cluster.h"
+#include "aggregator/ingest/evaluate.h"
 #include "aggregator/ingest/reaper.h"
 #include "aggregator/ingest/reply.h"
+#include "aggregator/ingest/roster.h"
 #include "aggregator/ingest/session.h"
 #include "aggregator/ingest/writer.h"
 #include "aggregator/judge/rules_memo.h"
@@ -42,9 +44,11 @@ struct writer {
 
 	/* owned by the writer thread */
 	struct rules_memo *memo; /* of the rules judged by */
+	struct evaluate_room *room;
 	struct names *names;
 	struct clusters *clusters;
 	struct sessions *sessions;
+	struct roster *roster; /* thread safe */
 	struct arena arena;
 	struct store_txn txn;
 	bool in_txn;

@@ -95,6 +95,8 @@ int writer_load(struct writer *w)
 		clusters_reload(w->clusters, &t, names);
 	if (err == ERR_OK) {
 		sessions_reload(w->sessions, &t);
+		if (w->options.hook != NULL)
+			w->options.hook->load(w->options.hook->arg, &t);
 		err = t.err;
 	}
 	store_abort(&t);
@@ -117,6 +119,9 @@ static void read_again(struct writer *w)
 static void forget(struct writer *w)
 {
 	bool degraded = w->counts.degraded;
+
+	if (w->options.hook != NULL)
+		w->options.hook->end(w->options.hook->arg, false);
 
 	w->counts = w->before;
 	w->counts.degraded = degraded;
@@ -196,6 +201,8 @@ static void committed(struct writer *w)
 	note_judged(w);
 	keep_promises(w);
 	hang_up(w, true);
+	if (w->options.hook != NULL)
+		w->options.hook->end(w->options.hook->arg, true);
 	if (w->expired != 0)
 		board_remove(w->options.board, w->expired);
 	w->expired = 0;

@@ -111,24 +111,105 @@ static const struct {
 	[REASON_IGNORED] = {"not counted", NULL},
 };
 
-static void put_count_of(char what, const struct judge_input *in, const struct verdict *v,
-			 struct buf *out)
+static int64_t count_of(char what, const struct explain_facts *f)
 {
-	const struct commit_track *t = in->commit;
-	const struct log_track *l = in->log;
+	switch (what) {
+	case 'c':
+		return f->committed;
+	case 'e':
+		return f->log_end;
+	case 's':
+		return f->log_start;
+	case 'l':
+		return f->lag;
+	case 'w':
+		return f->lost;
+	case 'f':
+		return f->rewind_from;
+	default:
+		return f->rewind_to;
+	}
+}
 
-	if (what == 'c')
-		explain_count(out, t->offset);
-	else if (what == 'e')
-		explain_count(out, l == NULL ? 0 : l->end);
-	else if (what == 's')
-		explain_count(out, l == NULL ? 0 : l->start);
-	else if (what == 'l')
-		explain_count(out, v->lag);
-	else if (what == 'w')
-		explain_count(out, v->lost);
-	else
-		explain_count(out, what == 'f' ? t->rewind_from : t->rewind_to);
+static int64_t time_of(char what, const struct explain_facts *f)
+{
+	switch (what) {
+	case 'a':
+		return f->time_lag_ms;
+	case 't':
+		return f->elapsed_ms;
+	case 'm':
+		return f->limit_ms;
+	case 'p':
+		return f->usual_ms;
+	case 'i':
+		return f->eta_ms;
+	default:
+		return f->unseen_ms;
+	}
+}
+
+static void put_text(const char *text, const struct explain_facts *f, struct buf *out)
+{
+	for (; *text != '\0'; text++) {
+		if (*text != '%') {
+			buf_putc(out, *text);
+			continue;
+		}
+		text++;
+		if (strchr("ceslwfg", *text) != NULL) {
+			explain_count(out, count_of(*text, f));
+			continue;
+		}
+		if (*text == 'a' && f->time_lag_at_least)
+			buf_puts(out, "at least ");
+		explain_time(out, time_of(*text, f));
+	}
+}
+
+/* Whose will it is that this is not counted. */
+static void put_ignored(const struct explain_facts *f, struct buf *out)
+{
+	if (f->ignored) {
+		buf_puts(out, ": a rule says ignore");
+		return;
+	}
+	buf_puts(out, ": in maintenance for another ");
+	explain_time(out, f->maintenance_ms);
+	if (*f->maintenance_why != '\0')
+		buf_printf(out, ", because \"%s\"", f->maintenance_why);
+}
+
+void explain_facts(const struct explain_facts *f, struct buf *out)
+{
+	unsigned reason = f->reason;
+
+	if (reason >= REASON_COUNT || TEXTS[reason].what == NULL)
+		return;
+	put_text(TEXTS[reason].what, f, out);
+	if (reason == REASON_IGNORED)
+		put_ignored(f, out);
+	if (TEXTS[reason].clears != NULL) {
+		buf_puts(out, "; ");
+		put_text(TEXTS[reason].clears, f, out);
+	}
+	buf_puts(out, " (window ");
+	explain_time(out, f->window_ms);
+	buf_printf(out, ", %d%% seen)", (int)(f->complete * 100));
+}
+
+bool explain_is_plain(enum reason reason)
+{
+	const char *what = TEXTS[reason].what;
+	const char *clears = TEXTS[reason].clears;
+
+	for (const char *at = what; at != NULL && (at = strchr(at, '%')) != NULL; at++)
+		if (strchr("tmpbfg", at[1]) != NULL)
+			return false;
+	for (const char *at = clears; at != NULL && (at = strchr(at, '%')) != NULL; at++)
+		if (strchr("tmpbfg", at[1]) != NULL)
+			return false;
+	return reason != REASON_IGNORED;
 }
 
 /* Since when nothing is known: of the cluster, or of this log alone. */
@@ -141,70 +222,58 @@ static int64_t unseen_ms(const struct judge_input *in)
 	return in->now_ms - since_ms;
 }
 
-static void put_time_of(char what, const struct judge_input *in, const struct verdict *v,
-			struct buf *out)
+void explain_gather(const struct judge_input *in, const struct verdict *v,
+		    struct explain_facts *ret_f)
 {
-	if (what == 'a') {
-		buf_puts(out, v->time_lag_at_least ? "at least " : "");
-		explain_time(out, v->time_lag_ms);
-	} else if (what == 't') {
-		explain_time(out, v->elapsed_ms);
-	} else if (what == 'm') {
-		explain_time(out, v->limit_ms);
-	} else if (what == 'p') {
-		explain_time(out, pace_usual_ms(&in->commit->commits));
-	} else if (what == 'i') {
-		explain_time(out, v->eta_ms);
-	} else {
-		explain_time(out, unseen_ms(in));
-	}
-}
-
-static void put_text(const char *text, const struct judge_input *in, const struct verdict *v,
-		     struct buf *out)
-{
-	for (; *text != '\0'; text++) {
-		if (*text != '%') {
-			buf_putc(out, *text);
-			continue;
-		}
-		text++;
-		if (strchr("ceslwfg", *text) != NULL)
-			put_count_of(*text, in, v, out);
-		else
-			put_time_of(*text, in, v, out);
-	}
-}
-
-/* Whose will it is that this is not counted. */
-static void put_ignored(const struct judge_input *in, struct buf *out)
-{
+	const struct commit_track *t = in->commit;
+	const struct log_track *l = in->log;
 	const struct rules *r = in->rules;
 
-	if (r->ignore) {
-		buf_puts(out, ": a rule says ignore");
-		return;
-	}
-	buf_puts(out, ": in maintenance for another ");
-	explain_time(out, r->maintenance_until_ms - in->now_ms);
-	if (r->maintenance_why != NULL && *r->maintenance_why != '\0')
-		buf_printf(out, ", because \"%s\"", r->maintenance_why);
+	*ret_f = (struct explain_facts){
+		.reason = v->reason,
+		.time_lag_at_least = v->time_lag_at_least,
+		.ignored = r->ignore,
+		.complete = v->complete,
+		.committed = t->offset,
+		.log_start = l == NULL ? 0 : l->start,
+		.log_end = l == NULL ? 0 : l->end,
+		.lag = v->lag,
+		.lost = v->lost,
+		.time_lag_ms = v->time_lag_ms,
+		.elapsed_ms = v->elapsed_ms,
+		.limit_ms = v->limit_ms,
+		.eta_ms = v->eta_ms,
+		.usual_ms = pace_usual_ms(&t->commits),
+		.unseen_ms = unseen_ms(in),
+		.rewind_from = t->rewind_from,
+		.rewind_to = t->rewind_to,
+		.window_ms = r->window_ms,
+		.maintenance_ms = r->maintenance_until_ms - in->now_ms,
+		.maintenance_why = r->maintenance_why == NULL ? "" : r->maintenance_why,
+	};
 }
 
 void explain(const struct judge_input *in, const struct verdict *v, struct buf *out)
 {
-	unsigned reason = v->reason;
+	struct explain_facts f;
 
-	if (reason >= REASON_COUNT || TEXTS[reason].what == NULL)
+	explain_gather(in, v, &f);
+	explain_facts(&f, out);
+}
+
+void explain_quiet_group(size_t partitions, uint64_t total_lag, struct buf *out)
+{
+	if (partitions == 0) {
+		buf_puts(out, "nothing is committed yet, so there is nothing to judge");
 		return;
-	put_text(TEXTS[reason].what, in, v, out);
-	if (reason == REASON_IGNORED)
-		put_ignored(in, out);
-	if (TEXTS[reason].clears != NULL) {
-		buf_puts(out, "; ");
-		put_text(TEXTS[reason].clears, in, v, out);
 	}
-	buf_puts(out, " (window ");
-	explain_time(out, in->rules->window_ms);
-	buf_printf(out, ", %d%% seen)", (int)(v->complete * 100));
+	if (partitions == 1)
+		buf_puts(out, "its one partition is OK, ");
+	else
+		buf_printf(out, "all partitions (%zu) are OK, ", partitions);
+	if (total_lag == 0)
+		buf_puts(out, "no messages wait");
+	else
+		buf_printf(out, "%" PRIu64 " %s", total_lag,
+			   total_lag == 1 ? "message waits" : "messages wait");
 }

@@ -63,6 +63,32 @@ void judge(const struct judge_input *in, struct verdict *ret_v);
 /* One sentence in plain words with the numbers, and what would clear it. */
 void explain(const struct judge_input *in, const struct verdict *v, struct buf *out);
 
+/* The numbers that explain() writes, for those who keep them and write later. */
+struct explain_facts {
+	enum reason reason;
+	bool time_lag_at_least;
+	bool ignored; /* REASON_IGNORED: by a rule; false: by maintenance */
+	float complete;
+	int64_t committed, log_start, log_end, lag, lost;
+	int64_t time_lag_ms, elapsed_ms, limit_ms, eta_ms;
+	int64_t usual_ms;  /* usual pause between commits */
+	int64_t unseen_ms; /* for how long nothing has been seen */
+	int64_t rewind_from, rewind_to;
+	int64_t window_ms;
+	int64_t maintenance_ms;      /* for how much longer */
+	const char *maintenance_why; /* borrowed; "": not said */
+};
+
+void explain_gather(const struct judge_input *in, const struct verdict *v,
+		    struct explain_facts *ret_f);
+void explain_facts(const struct explain_facts *f, struct buf *out);
+
+/* Whether the sentence of a reason needs nothing but offsets, lags and the window. */
+bool explain_is_plain(enum reason reason);
+
+/* A group none of whose partitions is in trouble. */
+void explain_quiet_group(size_t partitions, uint64_t total_lag, struct buf *out);
+
 /* As explain() writes them: 12904 as "12,904", 250000 as "4 min 10 s", the two greatest units. */
 void explain_count(struct buf *out, int64_t n);
 void explain_time(struct buf *out, int64_t ms);

@@ -42,6 +42,10 @@ static struct story_point point_at(const struct judge_input *in, int64_t at_ms)
 
 	if (in->log != NULL)
 		p.end = value_at(&in->log->ends, at_ms, gap_ms);
+	/* Log ends are known as of passes. A commit between two tells of more, unless the offset
+	 * is one that the log does not have. */
+	if (p.end >= 0 && p.end < p.committed && in->commit->beyond_pass == 0)
+		p.end = p.committed;
 	if (p.committed >= 0 && p.end >= 0)
 		p.lag = MAX(p.end - p.committed, (int64_t)0);
 	return p;

@@ -163,37 +163,64 @@ size_t view_group_topic(const struct view_group *g, const char *topic, size_t *r
 	return end - low;
 }
 
-/* --- views with something taken out --- */
+/* --- sums --- */
 
-/* The totals of a group whose list of partitions has changed. */
-static void sum_up(struct view_group *g)
+/* Messages that wait without an estimate make the group's unknown. */
+static int64_t later_eta(int64_t eta_ms, const struct view_partition *p)
 {
-	enum status worst = STATUS_OK;
+	if (p->lag <= 0 || eta_ms < 0)
+		return eta_ms;
+	return p->eta_ms < 0 ? VIEW_UNKNOWN : MAX(eta_ms, p->eta_ms);
+}
+
+static void add_partition(struct view_group *g, size_t i)
+{
+	const struct view_partition *p = &g->partitions[i];
+
+	if (p->lag > 0)
+		g->total_lag += (uint64_t)p->lag;
+	if (p->lag > g->partitions[g->max_lag].lag)
+		g->max_lag = i;
+	if (p->time_lag_ms > g->time_lag_ms) {
+		g->time_lag_ms = p->time_lag_ms;
+		g->time_lag_at_least = p->time_lag_at_least;
+	}
+	if (p->margin_ms >= 0 && (g->margin_ms < 0 || p->margin_ms < g->margin_ms)) {
+		g->margin_ms = p->margin_ms;
+		g->margin_at_least = p->margin_at_least;
+	}
+	g->eta_ms = later_eta(g->eta_ms, p);
+	g->lost += p->lost;
+}
+
+void view_sum_group(struct view_group *g)
+{
+	enum status worst = STATUS_NOTFOUND;
 	size_t complete = 0;
 
 	g->total_lag = 0;
-	g->max_lag = 0;
-	g->time_lag_ms = VIEW_UNKNOWN;
+	g->lost = g->eta_ms = 0;
+	g->max_lag = g->worst = g->bad_count = 0;
+	g->time_lag_ms = g->margin_ms = VIEW_UNKNOWN;
+	g->time_lag_at_least = g->margin_at_least = false;
 	g->reason = REASON_NONE;
 	for (size_t i = 0; i < g->partition_count; i++) {
 		const struct view_partition *p = &g->partitions[i];
 
+		add_partition(g, i);
 		complete += p->complete >= 1.0F;
-		g->total_lag += p->lag > 0 ? (uint64_t)p->lag : 0;
-		if (p->lag > g->partitions[g->max_lag].lag)
-			g->max_lag = i;
-		if (p->counted && (p->status > worst || g->reason == REASON_NONE)) {
-			worst = MAX(worst, p->status);
+		g->bad_count += p->counted && p->status > STATUS_OK;
+		if (p->counted && p->status > worst) {
+			worst = p->status;
+			g->worst = i;
 			g->reason = p->reason;
 		}
-		if (p->time_lag_ms > g->time_lag_ms) {
-			g->time_lag_ms = p->time_lag_ms;
-			g->time_lag_at_least = p->time_lag_at_least;
-		}
 	}
-	g->status = status_of_group(worst);
+	g->status = status_of_group(MAX(worst, STATUS_OK));
 	g->complete = g->partition_count > 0 ? (float)complete / (float)g->partition_count : 0;
 }
+
+/* --- views with something taken out --- */
 
 /* Give g its own copy of its partitions in v's memory, without count of them from first on. */
 static void cut_partitions(struct view *v, struct view_group *g, size_t first, size_t count)
@@ -271,7 +298,7 @@ static struct view *without(struct view *old, size_t at, const char *topic)
 		return v;
 	}
 	cut_partitions(v, &groups[at], first, count);
-	sum_up(&groups[at]);
+	view_sum_group(&groups[at]);
 	if (!was_cut(v, groups[at].id))
 		v->memory->cut[v->memory->cut_count++] = groups[at].id;
 	return v;

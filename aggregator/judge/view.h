@@ -26,6 +26,19 @@ struct view_offset {
 	int64_t lag;         /* at that time; VIEW_UNKNOWN: not known */
 };
 
+/* What the sentence of a partition's verdict says beside the partition's own numbers. Partitions
+ * of which it is the same share one, and then only reason and
+ * window_ms are its own. */
+struct view_why {
+	enum reason reason; /* as judged: ahead of the published one until that follows */
+	bool ignored;
+	int64_t window_ms;
+	int64_t elapsed_ms, limit_ms, usual_ms, unseen_ms;
+	int64_t rewind_from, rewind_to;
+	int64_t maintenance_ms;
+	const char *maintenance_why;
+};
+
 struct view_partition {
 	const char *topic;
 	uint32_t topic_id; /* the store's number of this topic */
@@ -48,8 +61,9 @@ struct view_partition {
 	int64_t since_ms; /* when this status was first published */
 	bool has_offsets; /* start and end below are set */
 	struct view_offset start, end;
-	const char *owner;     /* host of the member that owns it, "" if none */
-	const char *client_id; /* "" if none */
+	const char *owner;          /* host of the member that owns it, "" if none */
+	const char *client_id;      /* "" if none */
+	const struct view_why *why; /* NULL: nothing is to be said */
 };
 
 struct view_group {
@@ -65,12 +79,16 @@ struct view_group {
 	int64_t time_lag_ms; /* the greatest; VIEW_UNKNOWN */
 	bool margin_at_least;
 	bool time_lag_at_least;
+	int64_t eta_ms; /* until all that wait are caught up; VIEW_UNKNOWN: not told of one of them
+			 */
 	int64_t since_ms;                        /* when this status was first published */
 	uint32_t rebalances;                     /* generations begun in the window, 8 at most */
 	const struct view_partition *partitions; /* by topic, partition */
 	size_t partition_count;
-	size_t max_lag;       /* index of the first partition with the greatest lag, if any */
-	const char *state;    /* "Stable", "Empty", ...; "" unknown */
+	size_t max_lag;    /* index of the first partition with the greatest lag, if any */
+	size_t worst;      /* index of the first counted partition with the worst status, if any */
+	size_t bad_count;  /* counted partitions that are not OK */
+	const char *state; /* "Stable", "Empty", ...; "" unknown */
 	const char *protocol; /* "classic", "consumer", ...; "" unknown */
 	uint32_t member_count;
 	int32_t generation;
@@ -80,6 +98,8 @@ struct view_topic {
 	const char *name;
 	const int64_t *ends; /* log end by partition, last known; 0 where never known */
 	const int64_t *starts;
+	const int64_t *stables; /* last stable offset; VIEW_UNKNOWN: not asked */
+	const float *rates;     /* messages a second over the window; negative: not known */
 	int32_t partition_count;
 };
 
@@ -104,6 +124,7 @@ struct view {
 	uint64_t pass;
 	uint32_t interval_ms;
 	int64_t received_ms; /* when that pass was complete here, aggregator's clock */
+	bool stale; /* the agent is blind: verdicts are those of as_of_ms */
 	struct view_agent agent;
 	const struct view_group *groups; /* by name */
 	size_t group_count;
@@ -125,6 +146,9 @@ struct view *view_new(void);
  */
 void *view_alloc(struct view *v, size_t size);
 const char *view_strdup(struct view *v, const char *s);
+
+/* Set all that a group has from its partitions: status, reason, sums and extremes. */
+void view_sum_group(struct view_group *g);
 
 /* --- references --- */
 
@@ -164,6 +188,11 @@ uint64_t board_serial(struct board *b);
 
 const struct view_group *view_find_group(const struct view *v, const char *name);
 const struct view_topic *view_find_topic(const struct view *v, const char *name);
+
+/* One sentence on a partition's verdict, as explain() has it; and on a group's, which is that of
+ * its worst partition. */
+void view_explain(const struct view_partition *p, struct buf *out);
+void view_explain_group(const struct view_group *g, struct buf *out);
 
 /* How many of the group's partitions are of this topic; *ret_first is the index of the first. */
 size_t view_group_topic(const struct view_group *g, const char *topic, size_t *ret_first);

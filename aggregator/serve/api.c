@@ -71,6 +71,66 @@ bool api_find_group(struct server *s, const struct request *rq, struct response 
 	return true;
 }
 
+/* Of an environment that is there for who asks, whether or not it has what the query wants. */
+static bool find_environment(struct server *s, const struct request *rq, const struct query *q,
+			     struct list_views *ret_v, struct response *rs)
+{
+	size_t wanted = 0;
+	bool found = false;
+
+	list_views(s, rq, NULL, NULL, ret_v);
+	for (size_t i = 0; i < ret_v->count; i++) {
+		bool inside = strcmp(ret_v->list[i]->environment, rq->args[0]) == 0;
+
+		found = found || inside;
+		if (inside && query_glob(q->cluster, ret_v->list[i]->cluster))
+			ret_v->list[wanted++] = ret_v->list[i];
+		else
+			view_unref(&ret_v->list[i]);
+	}
+	ret_v->count = wanted;
+	if (!found)
+		problem_answer(rs, 404, "no such environment");
+	return found;
+}
+
+bool api_find_scope(struct server *s, const struct request *rq, const struct query *q,
+		    enum api_place place, struct api_scope *ret_scope, struct response *rs)
+{
+	*ret_scope = (struct api_scope){.place = place};
+	if (place == API_ENVIRONMENT)
+		return find_environment(s, rq, q, &ret_scope->views, rs);
+	if (place == API_FLEET) {
+		list_views(s, rq, q->env, q->cluster, &ret_scope->views);
+		return true;
+	}
+	struct view *v = api_find_view(s, rq, rs);
+	if (v == NULL)
+		return false;
+	ret_scope->views.list = malloc(sizeof(struct view *)); /* NOLINT: of one pointer */
+	if (ret_scope->views.list == NULL)
+		abort();
+	ret_scope->views.list[0] = v;
+	ret_scope->views.count = 1;
+	return true;
+}
+
+void api_scope_free(struct api_scope *scope)
+{
+	list_views_free(&scope->views);
+}
+
+void api_list_head(struct json *j, const void *arg)
+{
+	const struct api_scope *scope = arg;
+
+	if (scope->place == API_CLUSTER) {
+		api_head(j, scope->views.list[0]);
+		return;
+	}
+	api_time(j, "as_of_ms", list_as_of(&scope->views));
+}
+
 void api_group_free(struct api_group *g)
 {
 	if (g->view != NULL)

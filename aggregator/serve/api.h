@@ -7,6 +7,7 @@
  * Errors are problem details (RFC 9457).
  */
 
+#include "aggregator/serve/list.h"
 #include "aggregator/serve/server.h"
 #include "common/json.h"
 
@@ -24,6 +25,25 @@ struct api_group {
 bool api_find_group(struct server *s, const struct request *rq, struct response *rs,
 		    struct api_group *ret_g);
 void api_group_free(struct api_group *g);
+
+/* --- lists --- */
+
+/* What the path of a list names. */
+enum api_place { API_FLEET, API_ENVIRONMENT, API_CLUSTER };
+
+struct api_scope {
+	enum api_place place;
+	struct list_views views;
+};
+
+/* The views that a list is made of: of what the path names, those that the query wants. False: the
+ * refusal is in rs. */
+bool api_find_scope(struct server *s, const struct request *rq, const struct query *q,
+		    enum api_place place, struct api_scope *ret_scope, struct response *rs);
+void api_scope_free(struct api_scope *scope);
+
+/* A list's head, arg being its scope: see struct list_shape. */
+void api_list_head(struct json *j, const void *arg);
 
 /* --- the query --- */
 

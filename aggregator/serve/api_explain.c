@@ -215,7 +215,8 @@ void api_explain(struct server *s, const struct request *rq, struct response *rs
 	char topic[REQUEST_TARGET_MAX + 1];
 	struct story_filter f;
 
-	if (!read_filter(rq, topic, &f, rs) || !api_find_group(s, rq, rs, &g))
+	if (!query_check(rq, "env topic partition all pretty", rs) ||
+	    !read_filter(rq, topic, &f, rs) || !api_find_group(s, rq, rs, &g))
 		return;
 	rs->type = "application/json";
 	json_begin_object(&a.j);

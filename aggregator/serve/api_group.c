@@ -5,115 +5,13 @@
 #include <string.h>
 
 #include "aggregator/serve/api.h"
+#include "aggregator/serve/api_partition.h"
+#include "aggregator/serve/deliver.h"
 #include "aggregator/serve/problem.h"
 #include "common/err.h"
-#include "proto/wire.h"
 
 /* More generations than this in a window are a storm of rebalances. */
 #define STORM 5
-
-/* --- clusters --- */
-
-static void put_agent(struct json *j, const struct view_agent *a)
-{
-	static const char *const STATES[] = {
-		[WIRE_AGENT_STARTING] = "starting",
-		[WIRE_AGENT_CATCHING_UP] = "catching_up",
-		[WIRE_AGENT_RUNNING] = "running",
-		[WIRE_AGENT_BLIND] = "blind",
-	};
-	bool known = a->state >= 0 && a->state < (int)ARRAY_LEN(STATES);
-
-	json_key(j, "agent");
-	json_begin_object(j);
-	api_str(j, "name", a->name);
-	api_str(j, "version", a->software);
-	api_str(j, "state", known ? STATES[a->state] : "");
-	api_str(j, "source", a->source);
-	api_str(j, "problem", a->problem);
-	api_time(j, "last_seen_ms", a->last_seen_ms);
-	json_end_object(j);
-}
-
-/* What the groups of a cluster are, taken together. */
-struct sums {
-	int64_t groups, ok, warn, err, lag, lost, time_lag_ms;
-	bool stale;
-};
-
-static struct sums sum_up(const struct view *v)
-{
-	struct sums s = {.groups = (int64_t)v->group_count, .time_lag_ms = VIEW_UNKNOWN};
-
-	for (size_t i = 0; i < v->group_count; i++) {
-		const struct view_group *g = &v->groups[i];
-
-		s.ok += g->status == STATUS_OK;
-		s.warn += g->status == STATUS_WARN;
-		s.err += g->status == STATUS_ERR;
-		s.lag += (int64_t)g->total_lag;
-		s.lost += g->lost;
-		s.time_lag_ms = MAX(s.time_lag_ms, g->time_lag_ms);
-		s.stale |= g->stale;
-	}
-	return s;
-}
-
-static void put_cluster(struct json *j, const struct view *v)
-{
-	struct sums s = sum_up(v);
-
-	json_begin_object(j);
-	api_head(j, v);
-	api_time(j, "received_ms", v->received_ms);
-	api_int(j, "interval_ms", v->interval_ms);
-	api_bool(j, "stale", s.stale);
-	put_agent(j, &v->agent);
-	json_key(j, "groups");
-	json_begin_object(j);
-	api_int(j, "total", s.groups);
-	api_int(j, "ok", s.ok);
-	api_int(j, "warn", s.warn);
-	api_int(j, "err", s.err);
-	json_end_object(j);
-	api_int(j, "topics", (int64_t)v->topic_count);
-	api_int(j, "lag", s.lag);
-	api_known(j, "time_lag_ms", s.time_lag_ms);
-	api_int(j, "lost", s.lost);
-	json_end_object(j);
-}
-
-void api_clusters(struct server *s, const struct request *rq, struct response *rs)
-{
-	struct view **views = NULL;
-	size_t count = server_all_views(s, rq, &views);
-	struct json j = {.out = &rs->body};
-
-	rs->type = "application/json";
-	json_begin_object(&j);
-	json_key(&j, "clusters");
-	json_begin_array(&j);
-	for (size_t i = 0; i < count; i++) {
-		put_cluster(&j, views[i]);
-		view_unref(&views[i]);
-	}
-	free(views);
-	json_end_array(&j);
-	json_end_object(&j);
-}
-
-void api_cluster(struct server *s, const struct request *rq, struct response *rs)
-{
-	CLEANUP(view_unref) struct view *v = api_find_view(s, rq, rs);
-	struct json j = {.out = &rs->body};
-
-	if (v == NULL)
-		return;
-	rs->type = "application/json";
-	put_cluster(&j, v);
-}
-
-/* --- groups --- */
 
 void api_group_put_status(struct json *j, const struct view_group *g)
 {
@@ -129,134 +27,188 @@ void api_group_put_status(struct json *j, const struct view_group *g)
 	api_time(j, "since_ms", g->since_ms);
 }
 
-/* The members of a group's object, without what is in it. */
-static void put_group(struct json *j, const struct view_group *g)
-{
-	int64_t max_lag = g->partition_count == 0 ? 0 : g->partitions[g->max_lag].lag;
+/* --- a row --- */
 
-	api_group_put_status(j, g);
-	api_bool(j, "stale", g->stale);
-	json_key(j, "complete");
-	json_float32(j, g->complete);
-	api_int(j, "lag", (int64_t)MIN(g->total_lag, (uint64_t)INT64_MAX));
-	api_known(j, "max_lag", max_lag);
-	api_known(j, "time_lag_ms", g->time_lag_ms);
-	api_bool(j, "time_lag_at_least", g->time_lag_at_least);
-	api_int(j, "lost", g->lost);
-	api_known(j, "margin_ms", g->margin_ms);
-	api_bool(j, "margin_at_least", g->margin_at_least);
-	api_str(j, "state", g->state);
-	api_str(j, "protocol", g->protocol);
-	api_known(j, "generation", g->generation);
-	api_int(j, "rebalances", g->rebalances);
-	api_int(j, "member_count", g->member_count);
-	api_int(j, "partition_count", (int64_t)g->partition_count);
+static void put_reasons(struct cells *c, const struct view_group *g)
+{
+	cells_begin_words(c, "reasons");
+	if (g->reason != REASON_NONE)
+		cells_word(c, reason_str(g->reason));
+	if (g->rebalances > STORM)
+		cells_word(c, "rebalance_storm");
+	cells_end_words(c);
+}
+
+static void put_numbers(struct cells *c, const struct view_group *g)
+{
+	cells_int(c, "lag", (int64_t)MIN(g->total_lag, (uint64_t)INT64_MAX));
+	cells_known(c, "max_lag", g->partition_count == 0 ? 0 : g->partitions[g->max_lag].lag);
+	cells_known(c, "time_lag_ms", g->time_lag_ms);
+	cells_bool(c, "time_lag_at_least", g->time_lag_at_least);
+	cells_known(c, "eta_ms", g->eta_ms);
+	cells_int(c, "lost", g->lost);
+	cells_known(c, "margin_ms", g->margin_ms);
+	cells_bool(c, "margin_at_least", g->margin_at_least);
+	cells_str(c, "state", g->state);
+	cells_str(c, "protocol", g->protocol);
+	cells_known(c, "generation", g->generation);
+	cells_int(c, "rebalances", g->rebalances);
+	cells_int(c, "member_count", g->member_count);
+	cells_int(c, "partition_count", (int64_t)g->partition_count);
+	cells_int(c, "bad_count", (int64_t)g->bad_count);
+}
+
+/* text: where the sentences of many rows are made, one after the other. */
+static void put_group(struct cells *c, const struct view *v, const struct view_group *g,
+		      struct buf *text)
+{
+	buf_reset(text);
+	view_explain_group(g, text);
+	cells_str(c, "environment", v->environment);
+	cells_str(c, "cluster", v->cluster);
+	cells_str(c, "group", g->name);
+	cells_time(c, "as_of_ms", v->as_of_ms);
+	cells_time(c, "agent_seen_ms", v->agent.last_seen_ms);
+	cells_str(c, "status", status_str(g->status));
+	cells_str(c, "reason", reason_str(g->reason));
+	put_reasons(c, g);
+	cells_text(c, "sentence", text);
+	cells_time(c, "since_ms", g->since_ms);
+	cells_bool(c, "stale", g->stale);
+	cells_float(c, "complete", g->complete);
+	put_numbers(c, g);
+}
+
+static void put_row(struct cells *c, const struct list_row *row, void *arg)
+{
+	static const struct view no_view;
+	static const struct view_group no_group;
+
+	put_group(c, row != NULL ? row->view : &no_view, row != NULL ? row->item : &no_group, arg);
+}
+
+/* --- the list --- */
+
+#define SORTS                                                                                      \
+	(1u << QUERY_BY_NAME | 1u << QUERY_BY_LAG | 1u << QUERY_BY_TIME_LAG |                      \
+	 1u << QUERY_BY_STATUS | 1u << QUERY_BY_SINCE)
+
+static const struct query_kind KINDS[] = {
+	[API_FLEET] = {"env cluster group status reason topic state", SORTS},
+	[API_ENVIRONMENT] = {"cluster group status reason topic state", SORTS},
+	[API_CLUSTER] = {"env group status reason topic state", SORTS},
+};
+
+static bool reads_topic(const struct view_group *g, const char *glob)
+{
+	const char *before = NULL;
+
+	for (size_t i = 0; i < g->partition_count; i++) {
+		const char *topic = g->partitions[i].topic;
+
+		if (topic != before && query_glob(glob, topic))
+			return true;
+		before = topic;
+	}
+	return false;
+}
+
+static bool wanted(const struct query *q, const struct view *v, const struct view_group *g)
+{
+	const char *const texts[] = {g->name, v->cluster, v->environment, NULL};
+
+	return query_status(q, g->status) && query_reason(q, g->reason, g->rebalances > STORM) &&
+	       query_state(q, g->state) && query_glob(q->group, g->name) && query_finds(q, texts) &&
+	       (q->topic == NULL || reads_topic(g, q->topic));
+}
+
+static int64_t value_of(const struct view_group *g, enum query_sort sort)
+{
+	switch (sort) {
+	case QUERY_BY_LAG:
+		return (int64_t)MIN(g->total_lag, (uint64_t)INT64_MAX);
+	case QUERY_BY_TIME_LAG:
+		return g->time_lag_ms;
+	case QUERY_BY_STATUS:
+		return g->status;
+	case QUERY_BY_SINCE:
+		return g->since_ms;
+	default:
+		return 0;
+	}
+}
+
+static void add_groups(struct list *l, const struct view *v)
+{
+	for (size_t i = 0; i < v->group_count; i++) {
+		const struct view_group *g = &v->groups[i];
+
+		if (wanted(l->q, v, g))
+			list_add(l, &(struct list_row){
+					    .value = value_of(g, l->q->sort),
+					    .names = {g->name, v->environment, v->cluster},
+					    .view = v,
+					    .item = g,
+				    });
+	}
+}
+
+static void groups(struct server *s, const struct request *rq, enum api_place place,
+		   struct response *rs)
+{
+	CLEANUP(api_scope_free) struct api_scope scope = {.place = place};
+	CLEANUP(list_free) struct list l = {.rows = NULL};
+	CLEANUP(buf_free) struct buf text = {0};
+	struct query q;
+
+	if (!query_read(rq, &KINDS[place], &q, rs) ||
+	    !api_find_scope(s, rq, &q, place, &scope, rs) ||
+	    deliver_known(s, rq, list_tag(&scope.views), q.csv, rs))
+		return;
+	l.q = &q;
+	for (size_t i = 0; i < scope.views.count; i++)
+		add_groups(&l, scope.views.list[i]);
+	list_answer(&l, rq,
+		    &(struct list_shape){.member = "groups",
+					 .put = put_row,
+					 .arg = &text,
+					 .head = api_list_head,
+					 .head_arg = &scope},
+		    rs);
 }
 
 void api_groups(struct server *s, const struct request *rq, struct response *rs)
 {
-	CLEANUP(view_unref) struct view *v = api_find_view(s, rq, rs);
-	struct json j = {.out = &rs->body};
-
-	if (v == NULL)
-		return;
-	rs->type = "application/json";
-	json_begin_object(&j);
-	api_head(&j, v);
-	json_key(&j, "groups");
-	json_begin_array(&j);
-	for (size_t i = 0; i < v->group_count; i++) {
-		json_begin_object(&j);
-		api_str(&j, "group", v->groups[i].name);
-		put_group(&j, &v->groups[i]);
-		json_end_object(&j);
-	}
-	json_end_array(&j);
-	json_end_object(&j);
+	groups(s, rq, API_FLEET, rs);
 }
 
-static void put_partition(struct json *j, const struct view_partition *p)
+void api_environment_groups(struct server *s, const struct request *rq, struct response *rs)
 {
-	json_begin_object(j);
-	api_str(j, "topic", p->topic);
-	api_int(j, "partition", p->partition);
-	api_str(j, "status", status_str(p->status));
-	api_str(j, "reason", reason_str(p->reason));
-	api_bool(j, "counted", p->counted);
-	api_time(j, "since_ms", p->since_ms);
-	json_key(j, "complete");
-	json_float32(j, p->complete);
-	api_known(j, "committed", p->committed);
-	api_known(j, "log_start", p->log_start);
-	api_known(j, "log_end", p->log_end);
-	api_known(j, "lag", p->lag);
-	api_known(j, "time_lag_ms", p->time_lag_ms);
-	api_bool(j, "time_lag_at_least", p->time_lag_at_least);
-	api_known(j, "eta_ms", p->eta_ms);
-	api_int(j, "lost", p->lost);
-	api_time(j, "lost_at_ms", p->lost_at_ms);
-	api_known(j, "margin_ms", p->margin_ms);
-	api_bool(j, "margin_at_least", p->margin_at_least);
-	api_str(j, "owner", p->owner);
-	api_str(j, "client_id", p->client_id);
-	json_end_object(j);
+	groups(s, rq, API_ENVIRONMENT, rs);
 }
 
-static void put_assigned(struct json *j, const struct story_member *m)
+void api_cluster_groups(struct server *s, const struct request *rq, struct response *rs)
 {
-	json_key(j, "assigned");
-	json_begin_array(j);
-	for (size_t i = 0; i < m->assigned_count; i++) {
-		if (i == 0 || strcmp(m->assigned[i].topic, m->assigned[i - 1].topic) != 0) {
-			json_begin_object(j);
-			api_str(j, "topic", m->assigned[i].topic);
-			json_key(j, "partitions");
-			json_begin_array(j);
-		}
-		json_int(j, m->assigned[i].partition);
-		if (i + 1 == m->assigned_count ||
-		    strcmp(m->assigned[i].topic, m->assigned[i + 1].topic) != 0) {
-			json_end_array(j);
-			json_end_object(j);
-		}
-	}
-	json_end_array(j);
+	groups(s, rq, API_CLUSTER, rs);
 }
 
-static void put_member(void *arg, const struct story_member *m)
-{
-	struct json *j = arg;
-
-	json_begin_object(j);
-	api_str(j, "id", m->id);
-	api_str(j, "client_id", m->client);
-	api_str(j, "host", m->host);
-	put_assigned(j, m);
-	json_end_object(j);
-}
+/* --- one --- */
 
 void api_group(struct server *s, const struct request *rq, struct response *rs)
 {
 	CLEANUP(api_group_free) struct api_group g = {.view = NULL};
-	const struct server_calls *calls = server_calls(s);
-	struct json j = {.out = &rs->body};
+	CLEANUP(buf_free) struct buf text = {0};
 
-	if (!api_find_group(s, rq, rs, &g))
+	if (!query_check(rq, "env pretty", rs) || !api_find_group(s, rq, rs, &g) ||
+	    deliver_known(s, rq, deliver_mix(DELIVER_TAG_START, g.view->serial), false, rs))
 		return;
+	struct cells c = cells_on(&rs->body, CELLS_JSON);
 	rs->type = "application/json";
-	json_begin_object(&j);
-	api_group_head(&j, &g);
-	put_group(&j, g.group);
-	json_key(&j, "partitions");
-	json_begin_array(&j);
-	for (size_t i = 0; i < g.group->partition_count; i++)
-		put_partition(&j, &g.group->partitions[i]);
-	json_end_array(&j);
-	json_key(&j, "members");
-	json_begin_array(&j);
-	int err = calls->members(calls->arg, &g.ask, put_member, &j);
-	json_end_array(&j);
-	json_end_object(&j);
+	cells_begin_row(&c);
+	put_group(&c, g.view, g.group, &text);
+	api_partition_put_all(&c.j, g.group, &text);
+	int err = api_partition_put_members(s, &c.j, &g);
+	cells_end_row(&c);
 	if (err != ERR_OK)
 		problem_answer(rs, 503, "the store cannot be read now, try again");
 }

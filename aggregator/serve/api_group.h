@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* api_group - clusters and groups as they are now. See api.h. */
+/* api_group - groups as they are now. See api.h. */
 
 #include "aggregator/serve/server.h"
 #include "common/json.h"
 
-void api_clusters(struct server *s, const struct request *rq, struct response *rs);
-void api_cluster(struct server *s, const struct request *rq, struct response *rs);
+/* Of all clusters, of those of an environment, and of one. */
 void api_groups(struct server *s, const struct request *rq, struct response *rs);
+void api_environment_groups(struct server *s, const struct request *rq, struct response *rs);
+void api_cluster_groups(struct server *s, const struct request *rq, struct response *rs);
 
 /* With its partitions and members. */
 void api_group(struct server *s, const struct request *rq, struct response *rs);

@@ -67,7 +67,7 @@ void api_events(struct server *s, const struct request *rq, struct response *rs)
 	int64_t before_ms = INT64_MAX;
 	int64_t limit = PAST_EVENTS;
 
-	if (!api_find_group(s, rq, rs, &g) ||
+	if (!query_check(rq, "env before limit pretty", rs) || !api_find_group(s, rq, rs, &g) ||
 	    !api_query_time(rq, "before", g.view->as_of_ms, &before_ms, rs) ||
 	    !api_query_number(rq, "limit", PAST_EVENTS, &limit, rs))
 		return;
@@ -214,7 +214,8 @@ void api_history_group(struct server *s, const struct request *rq, struct respon
 	struct json j = {.out = &rs->body};
 	struct story_span span = {.partition = -1};
 
-	if (!api_find_group(s, rq, rs, &g) || !read_span(rq, g.view->as_of_ms, &span, rs))
+	if (!query_check(rq, "env from to step pretty", rs) || !api_find_group(s, rq, rs, &g) ||
+	    !read_span(rq, g.view->as_of_ms, &span, rs))
 		return;
 	rs->type = "application/json";
 	if (!begin(s, &g, &span, &steps, &j)) {
@@ -252,7 +253,7 @@ void api_history_partition(struct server *s, const struct request *rq, struct re
 	struct json j = {.out = &rs->body};
 	struct story_span span;
 
-	if (!api_find_group(s, rq, rs, &g))
+	if (!query_check(rq, "env from to step pretty", rs) || !api_find_group(s, rq, rs, &g))
 		return;
 	const struct view_partition *p = find_partition(g.group, rq, rs);
 	if (p == NULL || !read_span(rq, g.view->as_of_ms, &span, rs))

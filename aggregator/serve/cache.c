@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define SLOTS 1021 /* odd, so that numbers that are all even do not leave half of them empty */
-#define SHARE 16   /* one answer may take this part of the limit */
+#define SHARE 8    /* one answer may take this part of the limit */
 
 struct slot {
 	uint64_t serial;

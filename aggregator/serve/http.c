@@ -231,6 +231,7 @@ static enum MHD_Result send_answer(const struct http *h, struct MHD_Connection *
 	if (response == NULL)
 		return MHD_NO;
 	const char *location = rs->location.size > 0 ? buf_str(&rs->location) : NULL;
+	const char *link = rs->link.size > 0 ? buf_str(&rs->link) : NULL;
 	enum MHD_Result ok = MHD_YES;
 	if (add_header(response, "Content-Type", rs->type) != MHD_YES ||
 	    add_header(response, "Access-Control-Allow-Origin",
@@ -242,6 +243,7 @@ static enum MHD_Result send_answer(const struct http *h, struct MHD_Connection *
 	    add_header(response, "WWW-Authenticate", rs->challenges[1]) != MHD_YES ||
 	    add_header(response, "Retry-After", retry) != MHD_YES ||
 	    add_header(response, "ETag", rs->etag) != MHD_YES ||
+	    add_header(response, "Link", link) != MHD_YES ||
 	    add_headers(response, rs->headers) != MHD_YES ||
 	    add_header(response, "Connection", close ? "close" : NULL) != MHD_YES ||
 	    add_header(response, "Location", location) != MHD_YES)
@@ -299,6 +301,8 @@ static enum MHD_Result answer(const struct http *h, struct MHD_Connection *conne
 			     .body_size = x->body.size,
 			     .authorization = header_of(connection, MHD_HTTP_HEADER_AUTHORIZATION),
 			     .accept = header_of(connection, MHD_HTTP_HEADER_ACCEPT),
+			     .accept_encoding =
+				     header_of(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING),
 			     .if_none_match = header_of(connection, MHD_HTTP_HEADER_IF_NONE_MATCH),
 			     .certificate = certificate_of(h, connection, x->client)};
 	struct response rs;

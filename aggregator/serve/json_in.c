@@ -36,3 +36,67 @@ int json_in_member(const char *data, size_t size, const char *member, char *ret_
 	json_decref(root);
 	return err;
 }
+
+struct walk {
+	int (*on)(void *arg, const struct json_in_value *v);
+	void *arg;
+};
+
+static int tell(const struct walk *w, const char *parent, const char *name, const json_t *value)
+{
+	struct json_in_value v = {.parent = parent, .name = name};
+	int64_t whole = 0;
+
+	if (json_is_null(value))
+		return ERR_OK;
+	if (json_is_string(value)) {
+		v.text = json_string_value(value);
+		if (strlen(v.text) != json_string_length(value))
+			return ERR_MALFORMED; /* a NUL in it */
+	}
+	if (json_is_integer(value)) {
+		whole = json_integer_value(value);
+		v.whole = &whole;
+	}
+	return w->on(w->arg, &v);
+}
+
+static int walk_inner(const struct walk *w, const char *parent, json_t *value)
+{
+	const char *key = NULL;
+	json_t *inner = NULL;
+	size_t index = 0;
+	int err = ERR_OK;
+
+	json_object_foreach(value, key, inner)
+	{
+		if (err == ERR_OK)
+			err = tell(w, parent, key, inner);
+	}
+	json_array_foreach(value, index, inner)
+	{
+		if (err == ERR_OK)
+			err = tell(w, parent, "", inner);
+	}
+	return err;
+}
+
+int json_in_each(const char *data, size_t size, int (*on)(void *arg, const struct json_in_value *v),
+		 void *arg)
+{
+	const struct walk w = {on, arg};
+	json_t *root = size == 0 ? json_object() : json_loadb(data, size, 0, NULL);
+	int err = json_is_object(root) ? ERR_OK : ERR_MALFORMED;
+	const char *key = NULL;
+	json_t *value = NULL;
+
+	json_object_foreach(root, key, value)
+	{
+		if (err != ERR_OK)
+			break;
+		err = json_is_object(value) || json_is_array(value) ? walk_inner(&w, key, value)
+								    : tell(&w, NULL, key, value);
+	}
+	json_decref(root);
+	return err;
+}

@@ -11,3 +11,17 @@
  * the text does not fit. */
 MUST_CHECK int json_in_member(const char *data, size_t size, const char *member, char *ret_text,
 			      size_t text_size);
+
+/* One value of an object, or of an object or array in it. */
+struct json_in_value {
+	const char *parent;   /* the member whose value it is in; NULL: it is a member itself */
+	const char *name;     /* of the member; "" in an array */
+	const char *text;     /* NULL: it is no text */
+	const int64_t *whole; /* NULL: it is no whole number */
+};
+
+/* Call on for each value, null ones left out, until it returns an error, which is returned.
+ * ERR_MALFORMED if the size bytes at data are no object, or hold more than two levels; empty is an
+ * empty object. What is borrowed is valid during the call. */
+MUST_CHECK int json_in_each(const char *data, size_t size,
+			    int (*on)(void *arg, const struct json_in_value *v), void *arg);

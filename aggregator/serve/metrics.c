@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "aggregator/serve/exposition.h"
+#include "aggregator/serve/metrics_incidents.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "proto/wire.h"
@@ -607,6 +608,7 @@ void metrics_scrape(struct server *s, const struct request *rq, struct response 
 	put_failures(&rs->body, server_config(s)->auth);
 	put_ingest(&rs->body, server_calls(s));
 	put_store(&rs->body, server_calls(s));
+	metrics_incidents(&rs->body, server_calls(s), rq->who);
 	rs->shared = rendered(server_metrics(s), serial, rq->who->scope, &views);
 	if (rs->shared == NULL)
 		server_refuse(s, rq, 503, "no memory to render the metrics", rs);

@@ -18,6 +18,12 @@ static const char *title(int status)
 		return "Conflict";
 	case 422:
 		return "Unprocessable Content";
+	case 413:
+		return "Content Too Large";
+	case 414:
+		return "URI Too Long";
+	case 429:
+		return "Too Many Requests";
 	default:
 		return "Service Unavailable";
 	}

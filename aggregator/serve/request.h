@@ -31,11 +31,12 @@ struct request {
 	const char *target; /* path and query as they came, not longer than REQUEST_TARGET_MAX */
 	const char *body;
 	size_t body_size;
-	const char *authorization; /* the header, secret: never logged; NULL: none */
-	const char *accept;        /* the header; NULL: none */
-	const char *if_none_match; /* the header; NULL: none */
-	const char *certificate;   /* common name of the client's, verified; NULL: none */
-	uint8_t from[16];          /* address of the client: IPv6, or IPv4 mapped into it */
+	const char *authorization;   /* the header, secret: never logged; NULL: none */
+	const char *accept;          /* the header; NULL: none */
+	const char *accept_encoding; /* the header; NULL: none */
+	const char *if_none_match;   /* the header; NULL: none */
+	const char *certificate;     /* common name of the client's, verified; NULL: none */
+	uint8_t from[16];            /* address of the client: IPv6, or IPv4 mapped into it */
 
 	/* set by server_admit() */
 	enum access_need need;
@@ -61,6 +62,10 @@ struct response {
 	const char *etag;                      /* quoted, static; NULL: none */
 	const struct response_header *headers; /* more, static, ended by a NULL; NULL: none */
 	struct buf location;                   /* empty for none */
+	struct buf link;                       /* empty for none */
+	char etag_text[24];                    /* what etag points to, if it is made for this */
+	uint64_t tag; /* what the body was made from, see deliver.h; 0: it is not kept */
+	bool csv;     /* tag was told with this */
 	/* What is sent is body, then shared. */
 	struct buf body;     /* owned */
 	struct body *shared; /* referenced; NULL for none */
@@ -74,6 +79,7 @@ static inline void response_init(struct response *rs)
 static inline void response_free(struct response *rs)
 {
 	buf_free(&rs->location);
+	buf_free(&rs->link);
 	buf_free(&rs->body);
 	body_unref(&rs->shared);
 }

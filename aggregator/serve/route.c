@@ -153,15 +153,21 @@ static void plain_error(struct response *rs, int status, const char *text)
 	buf_puts(&rs->body, text);
 }
 
+static bool is_ours(const struct request *rq)
+{
+	return strncmp(rq->url, "/api/", 5) == 0;
+}
+
 /* The methods that the path has, in the order of their names, OPTIONS among them. False: none. */
-static bool allow(const struct match *m, struct response *rs)
+static bool allow(const struct match *m, const struct request *rq, struct response *rs)
 {
 	const char *args[REQUEST_ARGS_MAX];
 	size_t size = 0;
 	bool any = false;
 
 	for (enum method method = 0; method < ARRAY_LEN(METHODS); method++) {
-		bool has = find(m, method, false, args) != NULL;
+		bool head = method == METHOD_HEAD && is_ours(rq);
+		bool has = find(m, head ? METHOD_GET : method, false, args) != NULL;
 
 		any = any || has;
 		if (!has && method != METHOD_OPTIONS)
@@ -260,9 +266,9 @@ static bool redirect(const struct match *m, const struct request *rq, struct res
 /* Burrow's paths get the answers that its router gave, ours those of our API. */
 static void refuse(const struct match *m, const struct request *rq, struct response *rs)
 {
-	bool ours = strncmp(rq->url, "/api/", 5) == 0;
+	bool ours = is_ours(rq);
 
-	if (!allow(m, rs)) {
+	if (!allow(m, rq, rs)) {
 		if (ours)
 			problem_answer(rs, 404, "there is nothing of this path");
 		else
@@ -282,7 +288,10 @@ static void refuse(const struct match *m, const struct request *rq, struct respo
 
 static void answer(const struct match *m, struct server *s, struct request *rq, struct response *rs)
 {
-	const struct route *r = find(m, rq->method, false, rq->args);
+	/* Burrow answers HEAD with 405; in our API it is what GET is, and the library leaves out
+	 * the body. */
+	enum method method = rq->method == METHOD_HEAD && is_ours(rq) ? METHOD_GET : rq->method;
+	const struct route *r = find(m, method, false, rq->args);
 
 	if (r != NULL) {
 		if (server_admit(s, r->need, rq, rs))

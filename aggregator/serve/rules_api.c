@@ -225,6 +225,8 @@ void rules_api_list(struct server *s, const struct request *rq, struct response 
 	CLEANUP(rulebook_state_free) struct rulebook_state state = {0};
 	struct json j = {.out = &rs->body};
 
+	if (!query_check(rq, "pretty", rs))
+		return;
 	server_calls(s)->rules(server_calls(s)->arg, &state);
 	const struct rules_found base = {.rules = rules_base(state.rules)->values};
 	rs->type = "application/json";
@@ -347,7 +349,8 @@ void rules_api_group(struct server *s, const struct request *rq, struct response
 	const char *topic = NULL;
 	int64_t partition = -1;
 
-	if (!api_query_text(rq, "topic", copy, &topic, rs) ||
+	if (!query_check(rq, "env topic partition pretty", rs) ||
+	    !api_query_text(rq, "topic", copy, &topic, rs) ||
 	    !api_query_number(rq, "partition", INT32_MAX, &partition, rs))
 		return;
 	if (partition >= 0 && topic == NULL) {

@@ -7,10 +7,16 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "aggregator/serve/api_agent.h"
+#include "aggregator/serve/api_cluster.h"
 #include "aggregator/serve/api_explain.h"
 #include "aggregator/serve/api_group.h"
 #include "aggregator/serve/api_history.h"
+#include "aggregator/serve/api_incidents.h"
+#include "aggregator/serve/api_partition.h"
+#include "aggregator/serve/api_topic.h"
 #include "aggregator/serve/cache.h"
+#include "aggregator/serve/deliver.h"
 #include "aggregator/serve/health.h"
 #include "aggregator/serve/metrics.h"
 #include "aggregator/serve/problem.h"
@@ -24,7 +30,7 @@
 #include "common/err.h"
 #include "common/log.h"
 
-#define CACHE_BYTES ((size_t)32 << 20)
+#define CACHE_BYTES ((size_t)64 << 20)
 
 struct server {
 	struct server_config config;
@@ -68,9 +74,22 @@ static const struct route ROUTES[] = {
 	{METHOD_POST, "/v3/admin/loglevel", v3_config_set_loglevel,
 	 ACCESS_NEEDS_BURROW_ADMIN_OF_ALL},
 
+	{METHOD_GET, "/api/v1/environments", api_environments, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/api/v1/environments/:environment", api_environment, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/api/v1/environments/:environment/clusters", api_environment_clusters,
+	 ACCESS_NEEDS_READ},
+	{METHOD_GET, "/api/v1/environments/:environment/groups", api_environment_groups,
+	 ACCESS_NEEDS_READ},
+	{METHOD_GET, "/api/v1/groups", api_groups, ACCESS_NEEDS_READ},
 	{METHOD_GET, "/api/v1/clusters", api_clusters, ACCESS_NEEDS_READ},
 	{METHOD_GET, "/api/v1/clusters/:cluster", api_cluster, ACCESS_NEEDS_READ},
-	{METHOD_GET, "/api/v1/clusters/:cluster/groups", api_groups, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/api/v1/clusters/:cluster/topics", api_topics, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/api/v1/clusters/:cluster/topics/:topic", api_topic, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/api/v1/clusters/:cluster/groups", api_cluster_groups, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/api/v1/clusters/:cluster/groups/:group/partitions", api_partitions,
+	 ACCESS_NEEDS_READ},
+	{METHOD_GET, "/api/v1/clusters/:cluster/groups/:group/members", api_members,
+	 ACCESS_NEEDS_READ},
 	{METHOD_GET, "/api/v1/clusters/:cluster/groups/:group", api_group, ACCESS_NEEDS_READ},
 	{METHOD_GET, "/api/v1/clusters/:cluster/groups/:group/explain", api_explain,
 	 ACCESS_NEEDS_READ},
@@ -80,10 +99,21 @@ static const struct route ROUTES[] = {
 	 ACCESS_NEEDS_READ},
 	{METHOD_GET, "/api/v1/clusters/:cluster/groups/:group/partitions/:topic/:partition/history",
 	 api_history_partition, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/api/v1/agents", api_agents, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/api/v1/agents/:agent", api_agent, ACCESS_NEEDS_READ},
 	{METHOD_GET, "/api/v1/rules", rules_api_list, ACCESS_NEEDS_READ},
 	{METHOD_POST, "/api/v1/rules/reload", rules_api_reload, ACCESS_NEEDS_ADMIN_OF_ALL},
 	{METHOD_GET, "/api/v1/clusters/:cluster/groups/:group/rules", rules_api_group,
 	 ACCESS_NEEDS_READ},
+
+	{METHOD_GET, "/api/v1/incidents", api_incidents, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/api/v1/incidents/:id", api_incident, ACCESS_NEEDS_READ},
+	{METHOD_POST, "/api/v1/incidents/:id/acknowledge", api_incident_acknowledge,
+	 ACCESS_NEEDS_ADMIN},
+	{METHOD_POST, "/api/v1/incidents/:id/resolve", api_incident_resolve, ACCESS_NEEDS_ADMIN},
+	{METHOD_GET, "/api/v1/silences", api_silences, ACCESS_NEEDS_READ},
+	{METHOD_POST, "/api/v1/silences", api_silence_add, ACCESS_NEEDS_ADMIN},
+	{METHOD_DELETE, "/api/v1/silences/:id", api_silence_delete, ACCESS_NEEDS_ADMIN},
 
 	{METHOD_GET, "/burrow/admin", health_admin, ACCESS_NEEDS_NOTHING},
 	{METHOD_GET, "/burrow/admin/ready", health_admin_ready, ACCESS_NEEDS_NOTHING},
@@ -232,6 +262,10 @@ struct metrics *server_metrics(struct server *s)
 void server_refuse(const struct server *s, const struct request *rq, int status,
 		   const char *message, struct response *rs)
 {
+	if (strncmp(rq->target, "/api/", 5) == 0) {
+		problem_answer(rs, status, message);
+		return;
+	}
 	response_free(rs);
 	response_init(rs);
 	rs->status = status;
@@ -319,6 +353,8 @@ void server_handle(struct server *s, struct request *rq, struct response *rs)
 		return;
 	route_dispatch(ROUTES, ARRAY_LEN(ROUTES), s, rq, rs);
 	rq->url = NULL; /* it was route_dispatch()'s */
+	if (strncmp(rq->target, "/api/", 5) == 0)
+		deliver(s, rq, rs);
 	if (rs->body.err == ERR_LIMIT)
 		server_refuse(s, rq, 503, "the answer is larger than this server sends", rs);
 	else if (rs->body.err != ERR_OK)

@@ -32,6 +32,79 @@ struct server_ingest {
 	uint64_t hellos_refused, hellos_stale, batches_forged, batches_foreign, batches_delayed;
 };
 
+/* --- incidents and silences, see api_incidents.c; texts come rendered --- */
+
+enum { SERVER_OPEN = 1, SERVER_ACKNOWLEDGED = 2, SERVER_RESOLVED = 4 };
+
+/* Where a list of incidents goes on; id 0: at its begin, or nowhere. */
+struct server_place {
+	int64_t opened_ms;
+	uint64_t id;
+};
+
+struct server_incidents_ask {
+	const struct access *who;
+	unsigned states;                           /* bits SERVER_* */
+	const char *environment, *cluster, *group; /* globs; NULL: any */
+	int status;                                /* enum status; 0: any */
+	int64_t since_ms;
+	struct server_place before;
+	size_t max;
+};
+
+/* Who changes something, and what he says. */
+struct server_deed {
+	const struct access *who;
+	uint64_t id;
+	const char *note;
+};
+
+/* Whether a cluster of these patterns is one that who asks sees. */
+typedef bool server_concerns(void *arg, const char *environment, const char *cluster);
+
+struct server_alarms {
+	void *arg;
+
+	/* Append the objects of an array, the newest first. */
+	int (*incidents)(void *arg, const struct server_incidents_ask *ask, struct buf *out,
+			 size_t *ret_total, struct server_place *ret_next);
+
+	/* Append the object of one, with its timeline. ERR_NOT_FOUND: he sees none of this id. */
+	int (*incident)(void *arg, const struct access *who, uint64_t id, struct buf *out);
+
+	/* As well; and done when they return. ERR_TIMEOUT: the store takes nothing. */
+	int (*acknowledge)(void *arg, const struct server_deed *d);
+	int (*resolve)(void *arg, const struct server_deed *d);
+
+	/* Append the objects of those that concern him. */
+	int (*silences)(void *arg, server_concerns *concerns, void *concerns_arg, struct buf *out);
+
+	/* Add the one that the body describes, and append it. ERR_MALFORMED, and why; ERR_LIMIT. */
+	int (*silence)(void *arg, const struct access *who, const char *body, size_t size,
+		       struct buf *why, struct buf *out);
+	int (*unsilence)(void *arg, const struct access *who, uint64_t id);
+
+	/* Incidents that are not over, by environment, acknowledged or not, and ERR or WARN. */
+	void (*counts)(void *arg,
+		       void (*emit)(void *emit_arg, const char *environment, bool acknowledged,
+				    bool err, uint64_t count),
+		       void *emit_arg);
+};
+
+/* An agent that has said hello since the start. */
+struct server_agent {
+	const char *name, *software;
+	uint64_t config_hash;          /* 0: not told */
+	int64_t connected_ms, seen_ms; /* last hello, last message; this machine's wall clock */
+	uint64_t hellos, batches, duplicates, rejected;
+	uint64_t spool_batches, spool_bytes; /* that wait at the agent */
+	int64_t spool_age_ms;                /* of the pass sent last; VIEW_UNKNOWN */
+	bool skew_known;
+	int64_t skew_ms; /* its clock is ahead by so much */
+};
+
+typedef void server_on_agent(void *arg, const struct server_agent *a);
+
 /* The only ways from here to the store. Called from any thread of the HTTP server. */
 struct server_calls {
 	void *arg;
@@ -60,6 +133,9 @@ struct server_calls {
 	/* How full the store is. May be NULL: it is not told. */
 	void (*store)(void *arg, struct server_store *ret_s);
 
+	/* Each agent that has said hello, in order of names. May be NULL: it is not told. */
+	void (*agents)(void *arg, server_on_agent *emit, void *emit_arg);
+
 	/* How agents fare. May be NULL: it is not told. */
 	void (*ingest)(void *arg, struct server_ingest *ret_i);
 
@@ -68,6 +144,9 @@ struct server_calls {
 
 	/* Have the rules file read again, as rulebook_reload() does. */
 	int (*reload_rules)(void *arg, struct buf *errors, bool *ret_changed);
+
+	/* Incidents. arg NULL: there are none. */
+	struct server_alarms alarms;
 };
 
 /* Strings, and auth, are borrowed and outlive the server. */
@@ -102,7 +181,7 @@ void server_set_ready(struct server *s, bool ready);
 /* Answer rq; caller frees *rs with response_free(). */
 void server_handle(struct server *s, struct request *rq, struct response *rs);
 
-/* An error in the form of the v3 API; what rs held is gone. */
+/* An error in the form of the API that is asked, v3 for all else; what rs held is gone. */
 void server_refuse(const struct server *s, const struct request *rq, int status,
 		   const char *message, struct response *rs);
 

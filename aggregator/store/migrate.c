@@ -115,11 +115,21 @@ static void from_1(struct store_txn *t)
 	reform(t, BURIED, sizeof(struct store_burial), form_burial_1);
 }
 
+/* --- layout 2 --- */
+
+/* Nothing was known of incidents, and their tables are empty; but an aggregator that knows nothing
+ * of them must not write on beside them. */
+static void from_2(struct store_txn *t)
+{
+	(void)t;
+}
+
 /* --- the table --- */
 
 /* By layout: what makes it the next one. Tables that are new need nothing: they are empty. */
 static void (*const STEPS[STORE_LAYOUT])(struct store_txn *t) = {
 	[1] = from_1,
+	[2] = from_2,
 };
 
 void migrate(struct store_txn *t, uint32_t layout)

@@ -113,6 +113,9 @@ static void close_cursors(struct store_txn *t)
 			mdb_cursor_close(t->cursors[i]);
 		t->cursors[i] = NULL;
 	}
+	if (t->walker != NULL)
+		mdb_cursor_close(t->walker);
+	t->walker = NULL;
 }
 
 int store_commit(struct store_txn *t)
@@ -237,6 +240,38 @@ MDB_cursor *store_cursor(struct store_txn *t, enum table table)
 	return c;
 }
 
+static bool is_key(const MDB_val *a, const MDB_val *b)
+{
+	return a->mv_size == b->mv_size && memcmp(a->mv_data, b->mv_data, a->mv_size) == 0;
+}
+
+/* Records that were put in rising order lie in falling order in their page, so the next is the one
+ * below. It is not in the cache: a pass of a large cluster goes through more than that holds. */
+static void fetch_next(const MDB_val *key, const MDB_val *v)
+{
+	size_t whole = NODE_HEADER + key->mv_size + v->mv_size;
+
+	for (size_t i = 0; i < whole; i += CACHE_LINE)
+		__builtin_prefetch((const char *)v->mv_data - whole + i);
+}
+
+/* Step to the next record if it is the one of this key, as it mostly is: agents tell them in order,
+ * and so they are walked. Then nobody has to search. */
+static bool step_to(MDB_cursor *c, const MDB_val *key, MDB_val *ret_v)
+{
+	MDB_val at;
+
+	if (mdb_cursor_get(c, &at, ret_v, MDB_NEXT) != MDB_SUCCESS || !is_key(&at, key))
+		return false;
+	fetch_next(key, ret_v);
+	return true;
+}
+
+static int seek(MDB_cursor *c, MDB_val *key, MDB_val *ret_v)
+{
+	return step_to(c, key, ret_v) ? MDB_SUCCESS : mdb_cursor_get(c, key, ret_v, MDB_SET_KEY);
+}
+
 bool store_cursor_get(struct store_txn *t, enum table table, struct store_key k, void *ret_v,
 		      size_t size)
 {
@@ -246,7 +281,7 @@ bool store_cursor_get(struct store_txn *t, enum table table, struct store_key k,
 
 	if (c == NULL || t->err != ERR_OK)
 		return false;
-	int rc = mdb_cursor_get(c, &key, &v, MDB_SET_KEY);
+	int rc = seek(c, &key, &v);
 	if (rc == MDB_NOTFOUND || !store_check(t, rc))
 		return false;
 	if (v.mv_size != size) {
@@ -257,15 +292,14 @@ bool store_cursor_get(struct store_txn *t, enum table table, struct store_key k,
 	return true;
 }
 
-/* Whether the cursor stands at this key, as after a look at it and in a walk: then nobody has to
- * search for it. */
+/* Whether the cursor stands at this key, as after a look at it, or just before it. */
 static bool stands_at(MDB_cursor *c, const MDB_val *key)
 {
 	MDB_val at;
 	MDB_val v;
 
-	return mdb_cursor_get(c, &at, &v, MDB_GET_CURRENT) == MDB_SUCCESS &&
-	       at.mv_size == key->mv_size && memcmp(at.mv_data, key->mv_data, at.mv_size) == 0;
+	return (mdb_cursor_get(c, &at, &v, MDB_GET_CURRENT) == MDB_SUCCESS && is_key(&at, key)) ||
+	       step_to(c, key, &v);
 }
 
 void store_cursor_put(struct store_txn *t, enum table table, struct store_key k, const void *v,
@@ -280,11 +314,10 @@ void store_cursor_put(struct store_txn *t, enum table table, struct store_key k,
 			    mdb_cursor_put(c, &key, &value, stands_at(c, &key) ? MDB_CURRENT : 0));
 }
 
-/* Step to the first key that begins with prefix, or to the next; copy key and value out. */
-bool store_walk(struct store_txn *t, enum table table, bool first, const struct store_key *prefix,
-		struct store_key *ret_k, void *ret_v, size_t size)
+static bool walk_with(struct store_txn *t, MDB_cursor *c, bool first,
+		      const struct store_key *prefix, struct store_key *ret_k, void *ret_v,
+		      size_t size)
 {
-	MDB_cursor *c = store_cursor(t, table);
 	MDB_val key = store_val(prefix->bytes, prefix->size);
 	MDB_val v;
 
@@ -299,15 +332,17 @@ bool store_walk(struct store_txn *t, enum table table, bool first, const struct 
 		t->err = ERR_MALFORMED;
 		return false;
 	}
-	/* Records that were put in rising order lie in falling order in their page, so the next is
-	 * the one below. It is not in the cache: a pass of a large cluster goes through more than
-	 * that holds. */
-	size_t whole = NODE_HEADER + key.mv_size + v.mv_size;
-	for (size_t i = 0; i < whole; i += CACHE_LINE)
-		__builtin_prefetch((const char *)v.mv_data - whole + i);
+	fetch_next(&key, &v);
 	memcpy(ret_k->bytes, key.mv_data, key.mv_size);
 	memcpy(ret_v, v.mv_data, size);
 	return true;
+}
+
+/* Step to the first key that begins with prefix, or to the next; copy key and value out. */
+bool store_walk(struct store_txn *t, enum table table, bool first, const struct store_key *prefix,
+		struct store_key *ret_k, void *ret_v, size_t size)
+{
+	return walk_with(t, store_cursor(t, table), first, prefix, ret_k, ret_v, size);
 }
 
 /* --- partitions --- */
@@ -332,9 +367,13 @@ bool store_next_commit(struct store_txn *t, bool first, struct store_range range
 {
 	struct store_key prefix =
 		range.group == 0 ? KEY(range.cluster) : KEY(range.cluster, range.group);
+	MDB_cursor *c = t->walker;
 	struct store_key at;
 
-	if (!store_walk(t, COMMIT, first, &prefix, &at, ret_v, sizeof(*ret_v)))
+	if (c == NULL && t->err == ERR_OK &&
+	    store_check(t, mdb_cursor_open(t->txn, t->store->tables[COMMIT], &c)))
+		t->walker = c;
+	if (!walk_with(t, c, first, &prefix, &at, ret_v, sizeof(*ret_v)))
 		return false;
 	*ret_k = (struct store_commit_key){
 		.cluster = range.cluster,

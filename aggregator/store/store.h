@@ -32,6 +32,7 @@ struct store_txn {
 	struct store *store;
 	void *txn;        /* MDB_txn; NULL after commit or abort */
 	void *cursors[7]; /* MDB_cursor, opened when first used, of the first tables */
+	void *walker;     /* MDB_cursor of store_next_commit() */
 	bool write;
 	int err; /* the first failure, or ERR_OK */
 };
@@ -84,7 +85,8 @@ struct store_range {
 
 /* Walk a range, or a cluster's logs, in key order: first true for the first entry, then false for
  * each next. False at the end. The entry returned may be overwritten or removed before the next
- * step; none may be added during a walk. One walk of each kind at a time. */
+ * step; none may be added during a walk. One walk of each kind at a time. Other commits may be
+ * read and overwritten meanwhile. */
 bool store_next_commit(struct store_txn *t, bool first, struct store_range range,
 		       struct store_commit_key *ret_k, struct commit_track *ret_v);
 bool store_next_log(struct store_txn *t, bool first, uint32_t cluster, struct store_log_key *ret_k,

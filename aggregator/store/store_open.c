@@ -15,7 +15,10 @@ const char *const STORE_TABLES[TABLE_COUNT] = {
 	[STANDING] = "standing", [OLDEST] = "oldest",   [LAG] = "lag",
 	[HISTORY] = "history",   [MEMBERS] = "members", [CLUSTER] = "cluster",
 	[ORIGIN] = "origin",     [BURIED] = "buried",   [EVENT] = "event",
-	[NAME] = "name",         [SESSION] = "session", [META] = "meta",
+	[INCIDENT] = "incident", [OPENED] = "opened",   [TROUBLE] = "trouble",
+	[TIMELINE] = "timeline", [SILENCE] = "silence", [OUTBOX] = "outbox",
+	[NOTIFY] = "notify",     [NAME] = "name",       [SESSION] = "session",
+	[META] = "meta",
 };
 
 #define READERS 126

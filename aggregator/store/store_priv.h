@@ -23,6 +23,13 @@
  *	oldest    cluster topic partition                  struct past_oldest
  *	lag       cluster level bin group topic partition  bytes of judge's lag_history
  *	event     cluster group time (2) number            see past.c
+ *	incident  opened (2) id (2)                        bytes of alert, as all down to notify
+ *	opened    id (2)                                   when it was opened (8 bytes)
+ *	trouble   cluster group                            id of an incident (8 bytes)
+ *	timeline  id (2) version                           bytes
+ *	silence   id (2)                                   bytes
+ *	outbox    id (2)                                   bytes
+ *	notify    key (2)                                  bytes
  *	name      id                                       kind (1 byte), cluster (4), name
  *	session   agent's name                             struct store_session
  *	meta      "layout", "next_id", "probe"             u32
@@ -40,6 +47,13 @@ enum table {
 	ORIGIN,
 	BURIED,
 	EVENT,
+	INCIDENT,
+	OPENED,
+	TROUBLE,
+	TIMELINE,
+	SILENCE,
+	OUTBOX,
+	NOTIFY,
 	NAME,
 	SESSION,
 	META,
@@ -123,7 +137,7 @@ bool past_is_event(const MDB_val *v);
 /* --- migrate.c --- */
 
 /* A change of any record's layout is a new number, and an entry in the table of migrate.c. */
-#define STORE_LAYOUT 2
+#define STORE_LAYOUT 3
 
 /* Make the records of an earlier layout into those of STORE_LAYOUT. */
 void migrate(struct store_txn *t, uint32_t layout);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "aggregator/judge/lag_history.h"
+#include "aggregator/store/alert_store.h"
 #include "aggregator/store/past.h"
 #include "aggregator/store/store_priv.h"
 #include "common/bytes.h"
@@ -52,9 +53,10 @@ static void put_key(const struct verifier *v, char *out, size_t size, size_t par
 static size_t key_parts(enum table table)
 {
 	static const uint8_t PARTS[TABLE_COUNT] = {
-		[COMMIT] = 4, [LOG] = 3,     [GROUP] = 2,   [STANDING] = 2, [OLDEST] = 3,
-		[LAG] = 6,    [HISTORY] = 4, [MEMBERS] = 2, [CLUSTER] = 1,  [ORIGIN] = 1,
-		[BURIED] = 3, [EVENT] = 5,   [NAME] = 1,
+		[COMMIT] = 4,   [LOG] = 3,     [GROUP] = 2,    [STANDING] = 2, [OLDEST] = 3,
+		[LAG] = 6,      [HISTORY] = 4, [MEMBERS] = 2,  [CLUSTER] = 1,  [ORIGIN] = 1,
+		[BURIED] = 3,   [EVENT] = 5,   [INCIDENT] = 4, [OPENED] = 2,   [TROUBLE] = 2,
+		[TIMELINE] = 3, [SILENCE] = 2, [OUTBOX] = 2,   [NOTIFY] = 2,   [NAME] = 1,
 	};
 
 	return PARTS[table];
@@ -288,6 +290,57 @@ static void check_event(struct verifier *v)
 	expect(v, past_is_event(&data), "damaged");
 }
 
+static uint64_t number(const struct verifier *v, size_t part)
+{
+	return (uint64_t)v->key[part] << 32 | v->key[part + 1];
+}
+
+static void expect_incident(struct verifier *v, uint64_t id)
+{
+	const uint8_t *data = NULL;
+	size_t size = 0;
+
+	expect(v, alert_store_get_incident(&v->txn, id, &data, &size), "its incident is not there");
+}
+
+static void check_incident(struct verifier *v)
+{
+	const uint8_t *data = NULL;
+	size_t size = 0;
+
+	expect(v, v->o->incident_ok == NULL || v->o->incident_ok(v->data, v->size), "damaged");
+	expect(v, alert_store_get_incident(&v->txn, number(v, 2), &data, &size) && data == v->data,
+	       "is not found by its id");
+}
+
+static void check_opened(struct verifier *v)
+{
+	expect(v, v->size == sizeof(uint64_t), "not of the size that it should have");
+	expect_incident(v, number(v, 0));
+}
+
+static void check_trouble(struct verifier *v)
+{
+	expect(v, v->size == sizeof(uint64_t), "not of the size that it should have");
+	if (v->size == sizeof(uint64_t))
+		expect_incident(v, get_be64(v->data));
+}
+
+static void check_step(struct verifier *v)
+{
+	expect_incident(v, number(v, 0));
+	expect(v, v->o->step_ok == NULL || v->o->step_ok(v->data, v->size), "damaged");
+}
+
+static void check_alert(struct verifier *v)
+{
+	const enum alert_table table = v->table == SILENCE  ? ALERT_SILENCE
+				       : v->table == OUTBOX ? ALERT_OUTBOX
+							    : ALERT_NOTIFY;
+
+	expect(v, v->o->alert_ok == NULL || v->o->alert_ok(table, v->data, v->size), "damaged");
+}
+
 static void check_name(struct verifier *v)
 {
 	uint32_t id = v->key[0];
@@ -331,7 +384,9 @@ static void check_record(struct verifier *v, const MDB_val *key, const MDB_val *
 		[STANDING] = check_standing, [OLDEST] = check_oldest,   [LAG] = check_lag,
 		[HISTORY] = check_history,   [MEMBERS] = check_members, [CLUSTER] = check_cluster,
 		[ORIGIN] = check_origin,     [BURIED] = check_buried,   [EVENT] = check_event,
-		[NAME] = check_name,
+		[INCIDENT] = check_incident, [OPENED] = check_opened,   [TROUBLE] = check_trouble,
+		[TIMELINE] = check_step,     [SILENCE] = check_alert,   [OUTBOX] = check_alert,
+		[NOTIFY] = check_alert,      [NAME] = check_name,
 	};
 	size_t parts = key_parts(v->table);
 

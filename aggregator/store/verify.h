@@ -7,6 +7,7 @@
  * moment; the store cannot use pages again meanwhile.
  */
 
+#include "aggregator/store/alert_store.h"
 #include "aggregator/store/store.h"
 
 struct verify_options {
@@ -18,6 +19,11 @@ struct verify_options {
 	void (*on_table)(void *arg, const char *name, uint64_t records, uint64_t bytes);
 	void (*on_session)(void *arg, const char *agent, const struct store_session *s);
 	void *arg;
+
+	/* Whether bytes of alert's making are whole. NULL: they are not looked at. */
+	bool (*incident_ok)(const uint8_t *data, size_t size);
+	bool (*step_ok)(const uint8_t *data, size_t size);
+	bool (*alert_ok)(enum alert_table table, const uint8_t *data, size_t size);
 };
 
 /* The number of faults; the first VERIFY_TOLD of a table are told. *ret_err: the store could not

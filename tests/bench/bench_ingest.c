@@ -2,12 +2,16 @@
 
 /*
  * bench_ingest - agents in one process, the aggregator's link, writer and store in another,
- *loopback between them: rows decoded, applied, synced, judged and acknowledged a second.
+ * loopback between them: rows decoded, applied, synced, judged and acknowledged a second.
  *
  *	bench_ingest [agents] [group-partitions of each] [seconds] [rows in a batch]
- *		     [tcp | tls | key] [rows a second at most]
+ *		     [tcp | tls | key] [rows a second at most] [percent behind]
  *
  * tls: certificates on both sides; key: and a code by the agent's key with each batch.
+ *
+ * Every group-partition commits in every pass. Most read within one pass what came; so many
+ * percent of the groups lag by up to an hour, which takes a look at all that is remembered of the
+ * log to judge.
  */
 
 #include <stdio.h>
@@ -28,22 +32,34 @@
 #include "tests/unit/temp.h"
 #include "tests/unit/tls_fixture.h"
 
-#define TCP_URL "tcp://127.0.0.1:17771"
-#define TLS_URL "tls+tcp://127.0.0.1:17771"
+#define PORT 17771
+#define PORTS 1000 /* from there on, so that two can run at a time */
 #define SERVER "aggregator"
 #define AGENTS_MAX 1000
 #define PARTITIONS 100 /* of each group */
 #define LATENCIES 1000000
+#define LOOKS 10
+#define COMES 137 /* messages in each partition a pass */
+#define LAG_FAR 50000
 
 struct options {
 	int agents, partitions, seconds, rows;
 	bool tls, keyed;
 	int64_t rate; /* rows a second; 0: as many as there may be */
+	int behind;   /* percent of the groups that lag far */
 	struct cert *server, *client;
 	struct mac_key key; /* of all agents */
+	char url[64];
 };
 
 /* --- the sending side --- */
+
+struct slot {
+	bool busy;
+	struct buf frame; /* what it carries */
+	int64_t sent_us;  /* first */
+	int64_t again_us; /* when it is to be sent again; 0: it is not */
+};
 
 struct sender {
 	struct link *link;
@@ -52,8 +68,7 @@ struct sender {
 	uint64_t seq, acked;
 	uint64_t pass;
 	int next; /* group-partition the next batch begins with */
-	int64_t sent_us[LINK_SLOTS];
-	bool busy[LINK_SLOTS];
+	struct slot slots[LINK_SLOTS];
 	bool welcome;
 	uint64_t session;
 	uint8_t challenge[MAC_SIZE];
@@ -64,22 +79,34 @@ static uint32_t latencies_us[LATENCIES];
 static size_t latency_count;
 static uint64_t rows_acked;
 static int64_t rows_sent;
-static struct buf body, frame;
+static uint64_t put_off; /* answered "later" */
+static struct buf body;
 
 static void send_frame(struct sender *s, unsigned slot, enum frame_type type,
 		       const struct options *o)
 {
-	buf_reset(&frame);
-	frame_put(&frame, type, body.data, body.size, type == FRAME_BATCH);
+	struct slot *to = &s->slots[slot];
 	struct frame_context context = {0};
+
+	buf_reset(&to->frame);
+	frame_put(&to->frame, type, body.data, body.size, type == FRAME_BATCH);
 	if (type == FRAME_BATCH)
 		context = (struct frame_context){s->session, 1, 1, s->seq};
 	if (s->challenged)
-		frame_seal(&frame, &o->key, &context);
-	if (link_send(s->link, slot, frame.data, frame.size) != ERR_OK)
+		frame_seal(&to->frame, &o->key, &context);
+	if (link_send(s->link, slot, to->frame.data, to->frame.size) != ERR_OK)
 		abort();
-	s->busy[slot] = true;
-	s->sent_us[slot] = clock_mono_us();
+	to->busy = true;
+	to->sent_us = clock_mono_us();
+}
+
+static void send_again(struct sender *s, unsigned slot)
+{
+	struct slot *to = &s->slots[slot];
+
+	if (link_send(s->link, slot, to->frame.data, to->frame.size) != ERR_OK)
+		abort();
+	to->again_us = 0;
 }
 
 static void send_hello(struct sender *s, const struct options *o)
@@ -98,6 +125,20 @@ static void send_hello(struct sender *s, const struct options *o)
 	send_frame(s, 0, FRAME_HELLO, o);
 }
 
+static int64_t log_end(const struct sender *s)
+{
+	return (int64_t)s->pass * COMES + LAG_FAR;
+}
+
+/* Groups with a low number in their hundred lag far, each partition by something else. */
+static int64_t offset_of(const struct sender *s, int at, const struct options *o)
+{
+	int64_t behind =
+		at / PARTITIONS % 100 < o->behind ? (int64_t)at * 97 % LAG_FAR : at % COMES;
+
+	return log_end(s) - behind;
+}
+
 static void send_batch(struct sender *s, unsigned slot, const struct options *o)
 {
 	static struct wire_commit_row commits[WIRE_ROWS_MAX];
@@ -109,15 +150,14 @@ static void send_batch(struct sender *s, unsigned slot, const struct options *o)
 	for (int i = 0; i < count; i++) {
 		int at = s->next + i;
 		uint32_t group = (uint32_t)(at / PARTITIONS);
-		int64_t offset = (int64_t)s->pass * 137 + at;
 
-		commits[i] = (struct wire_commit_row){group,  (uint32_t)groups, at % PARTITIONS,
-						      offset, now_ms - 40,      now_ms - 20};
+		commits[i] = (struct wire_commit_row){group,           (uint32_t)groups,
+						      at % PARTITIONS, offset_of(s, at, o),
+						      now_ms - 40,     now_ms - 20};
 	}
 	int log_count = s->next == 0 ? PARTITIONS : 0;
 	for (int i = 0; i < log_count; i++)
-		logs[i] = (struct wire_log_row){
-			(uint32_t)groups, i, 0, (int64_t)s->pass * 137 + o->partitions, -1, 1};
+		logs[i] = (struct wire_log_row){(uint32_t)groups, i, 0, log_end(s), -1, 1};
 	const struct wire_batch b = {
 		.agent = s->name,
 		.epoch = 1,
@@ -169,23 +209,31 @@ static void on_welcome(struct sender *s, const struct frame *f, const struct opt
 static void on_reply(struct sender *s, const struct link_event *e, const struct options *o,
 		     struct arena *a)
 {
+	struct slot *slot = &s->slots[e->slot];
 	struct frame f;
 	struct wire_ack ack;
 
-	s->busy[e->slot] = false;
 	arena_reset(a);
 	if (frame_get(e->data, e->size, WIRE_BODY_MAX, a, &f) != ERR_OK)
 		abort();
 	if (f.type == FRAME_WELCOME) {
+		slot->busy = false;
 		on_welcome(s, &f, o, a);
 		return;
 	}
-	if (wire_get_ack(f.body, f.size, a, &ack) != ERR_OK || ack.code != WIRE_OK) {
+	if (wire_get_ack(f.body, f.size, a, &ack) != ERR_OK ||
+	    (ack.code != WIRE_OK && ack.code != WIRE_RETRY)) {
 		fprintf(stderr, "batch not taken: code %d %s\n", (int)ack.code, ack.reason);
 		exit(EXIT_FAILURE);
 	}
+	if (ack.code == WIRE_RETRY) {
+		put_off++;
+		slot->again_us = clock_mono_us() + (int64_t)ack.retry_ms * 1000 + 1;
+		return;
+	}
+	slot->busy = false;
 	if (latency_count < LATENCIES)
-		latencies_us[latency_count++] = (uint32_t)(clock_mono_us() - s->sent_us[e->slot]);
+		latencies_us[latency_count++] = (uint32_t)(clock_mono_us() - slot->sent_us);
 	rows_acked += (uint64_t)o->rows;
 	s->acked++;
 }
@@ -206,7 +254,7 @@ static struct sender new_sender(int number, const struct options *o)
 		s.names[i] = text;
 	}
 	const struct link_tls tls = {o->client, SERVER};
-	if (link_open(o->tls ? TLS_URL : TCP_URL, LINK_TIMES, &tls, &s.link) != ERR_OK)
+	if (link_open(o->url, LINK_TIMES, &tls, &s.link) != ERR_OK)
 		abort();
 	send_hello(&s, o);
 	return s;
@@ -224,9 +272,14 @@ static void step(struct sender *s, const struct options *o, struct arena *a, int
 {
 	struct link_event e;
 
-	for (unsigned slot = 0; s->welcome && slot < LINK_SLOTS; slot++)
-		if (!s->busy[slot] && (o->rate == 0 || rows_sent <= ran_us * o->rate / 1000000))
+	for (unsigned slot = 0; s->welcome && slot < LINK_SLOTS; slot++) {
+		const struct slot *to = &s->slots[slot];
+
+		if (to->again_us != 0 && clock_mono_us() >= to->again_us)
+			send_again(s, slot);
+		if (!to->busy && (o->rate == 0 || rows_sent <= ran_us * o->rate / 1000000))
 			send_batch(s, slot, o);
+	}
 	for (link_wait(s->link, 0, &e); e.kind != LINK_NOTHING; link_wait(s->link, 0, &e))
 		if (e.kind == LINK_REPLY)
 			on_reply(s, &e, o, a);
@@ -248,17 +301,20 @@ static void send_all(const struct options *o)
 	}
 	double seconds = (double)(clock_mono_us() - began_us) / 1e6;
 	qsort(latencies_us, latency_count, sizeof(*latencies_us), by_value);
-	printf("%.0f rows/s acknowledged, %.0f batches/s, ack p50 %.1f ms p99 %.1f ms\n",
+	printf("%.0f rows/s acknowledged, %.0f batches/s, ack p50 %.1f ms p99 %.1f ms; %llu put "
+	       "off\n",
 	       (double)rows_acked / seconds, (double)latency_count / seconds,
 	       latency_count ? latencies_us[latency_count / 2] / 1e3 : 0,
-	       latency_count ? latencies_us[latency_count * 99 / 100] / 1e3 : 0);
+	       latency_count ? latencies_us[latency_count * 99 / 100] / 1e3 : 0,
+	       (unsigned long long)put_off);
 	fflush(stdout);
 	_exit(0);
 }
 
 /* --- the receiving side --- */
 
-static void print_stats(struct writer *w, struct store *st, double seconds)
+static void print_stats(struct writer *w, struct store *st, double seconds,
+			const long mib[static LOOKS])
 {
 	struct writer_stats s;
 	struct rusage use;
@@ -279,6 +335,39 @@ static void print_stats(struct writer *w, struct store *st, double seconds)
 	       (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
 		       (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6,
 	       (double)used / (1 << 20));
+	printf("memory MiB:");
+	for (int i = 0; i < LOOKS; i++)
+		printf(" %ld", mib[i]);
+	printf("\n");
+}
+
+/* Without the pages of the store, which the system may take back. */
+static long memory_mib(void)
+{
+	long resident = 0;
+	long shared = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	if (f == NULL || fscanf(f, "%*d %ld %ld", &resident, &shared) != 2)
+		abort();
+	fclose(f);
+	return (resident - shared) * sysconf(_SC_PAGESIZE) >> 20;
+}
+
+/* Until the agents have ended; looks ten times how much memory is in use. */
+static int watch(pid_t agents, int seconds, long ret_mib[static LOOKS])
+{
+	int64_t began_us = clock_mono_us();
+	int looks = 0;
+	int status = 0;
+
+	while (waitpid(agents, &status, WNOHANG) == 0) {
+		usleep(10000);
+		if (looks < LOOKS && (clock_mono_us() - began_us) * LOOKS / 1000000 >=
+					     (int64_t)seconds * (looks + 1))
+			ret_mib[looks++] = memory_mib();
+	}
+	return status;
 }
 
 /* Certificates, or a guard that knows all agents by the one key. */
@@ -291,6 +380,8 @@ static void prepare(struct options *o, const char *how)
 	o->server = tls_issue_now(&ca, SERVER);
 	o->client = tls_issue_now(&ca, "agent");
 	mac_random(&o->key);
+	snprintf(o->url, sizeof(o->url), "%s://127.0.0.1:%d", o->tls ? "tls+tcp" : "tcp",
+		 PORT + (int)getpid() % PORTS);
 	tls_ca_free(&ca);
 }
 
@@ -316,6 +407,7 @@ int main(int argc, char **argv)
 		.seconds = argc > 3 ? atoi(argv[3]) : 10,
 		.rows = argc > 4 ? MIN(atoi(argv[4]), WIRE_ROWS_MAX) : 5000,
 		.rate = argc > 6 ? atoll(argv[6]) : 0,
+		.behind = argc > 7 ? atoi(argv[7]) : 5,
 	};
 
 	prepare(&o, argc > 5 ? argv[5] : "tcp");
@@ -332,7 +424,7 @@ int main(int argc, char **argv)
 	struct board *board = board_new();
 	struct ingest_link *link = NULL;
 	struct writer *w = NULL;
-	const struct ingest_listen listen = {o.tls ? TLS_URL : TCP_URL, o.server};
+	const struct ingest_listen listen = {o.url, o.server};
 	struct guard *guard = make_guard(&o);
 	const struct ingest_link_limits limits = {.bytes = 64u << 20,
 						  .messages = 4096,
@@ -358,9 +450,9 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	int64_t began_us = clock_mono_us();
-	int status = 0;
-	waitpid(child, &status, 0);
-	print_stats(w, st, (double)(clock_mono_us() - began_us) / 1e6);
+	long mib[LOOKS] = {0};
+	int status = watch(child, o.seconds, mib);
+	print_stats(w, st, (double)(clock_mono_us() - began_us) / 1e6, mib);
 	writer_stop(&w);
 	store_close(&st);
 	board_free(&board);

@@ -36,6 +36,7 @@ struct bench {
 	enum load load;
 	struct temp temp;
 	struct store *store;
+	struct evaluate_room *room;
 	struct names *names;
 	struct clusters *clusters;
 	struct rules_memo *rules;
@@ -94,6 +95,8 @@ static void open_all(struct bench *b)
 	for (int i = 0; i < 5; i++) /* here nobody does a full transaction once more */
 		if (store_grow(b->store) != ERR_OK)
 			abort();
+	if (evaluate_room_new(true, &b->room) != ERR_OK)
+		abort();
 	struct store_txn t = store_begin(b->store, false);
 	if (names_load(&t, &b->names) != ERR_OK ||
 	    clusters_load(&t, b->names, &b->clusters) != ERR_OK)
@@ -110,6 +113,7 @@ static void open_all(struct bench *b)
 
 static void close_all(struct bench *b)
 {
+	evaluate_room_free(&b->room);
 	names_free(&b->names);
 	clusters_free(&b->clusters);
 	rules_memo_free(&b->rules);
@@ -237,7 +241,7 @@ static void run(struct bench *b)
 		b->txn = store_begin(b->store, true);
 		apply_pass(b);
 		took[APPLY] = lap(&since);
-		struct evaluate e = {&b->txn, b->names, b->rules, b->cluster, 0};
+		struct evaluate e = {b->room, &b->txn, b->names, b->rules, b->cluster, 0};
 		struct view *v = evaluate_cluster(&e);
 		took[JUDGE] = lap(&since);
 		if (store_commit(&b->txn) != ERR_OK)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * bench_serve - serves a made-up cluster of 1000 groups of 100 partitions, to be measured with wrk,
- * and says how long it takes to render its metrics. Usage: bench_serve [seconds [port]]
+ * bench_serve - serves two made-up clusters, of 1000 groups of 100 partitions and of 10,000 groups
+ * of 10, to be measured with wrk, and says how long it takes to render the metrics and the lists of
+ * the second. Usage: bench_serve [seconds [port]]
  */
 
 #include <stdio.h>
@@ -12,9 +13,7 @@
 #include "aggregator/serve/http.h"
 #include "common/clock.h"
 #include "common/err.h"
-
-#define GROUPS 1000
-#define PARTITIONS 100
+#include "tests/unit/story_none.h"
 
 static int forget(void *arg, uint32_t cluster_id, uint32_t group_id)
 {
@@ -68,59 +67,78 @@ static struct view_partition partition(const char *topic, int32_t number, int64_
 				       .client_id = "consumer-orders-1"};
 }
 
-static struct view *made_up(int64_t now_ms)
+static struct view *made_up(const char *cluster, uint32_t id, int groups, int partitions)
 {
+	int64_t now_ms = clock_wall_ms();
+	struct view_why *why = NULL;
 	struct view *v = view_new();
-	struct view_group *g = view_alloc(v, GROUPS * sizeof(*g));
+	struct view_group *g = view_alloc(v, (size_t)groups * sizeof(*g));
 	struct view_topic *t = view_alloc(v, sizeof(*t));
-	int64_t *ends = view_alloc(v, PARTITIONS * sizeof(*ends));
+	int64_t *ends = view_alloc(v, (size_t)partitions * sizeof(*ends));
 
-	for (int i = 0; i < GROUPS; i++) {
-		struct view_partition *p = view_alloc(v, PARTITIONS * sizeof(*p));
+	why = view_alloc(v, sizeof(*why));
+	*why = (struct view_why){.reason = REASON_KEEPING_UP, .window_ms = 600000};
 
-		for (int k = 0; k < PARTITIONS; k++)
+	for (int i = 0; i < groups; i++) {
+		struct view_partition *p = view_alloc(v, (size_t)partitions * sizeof(*p));
+
+		for (int k = 0; k < partitions; k++) {
 			p[k] = partition("orders-events", k, now_ms);
+			p[k].why = why;
+		}
 		g[i] = (struct view_group){.name = group_name(v, i),
 					   .id = (uint32_t)i + 1,
-					   .status = STATUS_ERR,
-					   .complete = 1,
-					   .total_lag = 5950,
-					   .time_lag_ms = 2500,
 					   .partitions = p,
-					   .partition_count = PARTITIONS,
-					   .max_lag = PARTITIONS - 1};
+					   .partition_count = (size_t)partitions,
+					   .state = "Stable",
+					   .protocol = "classic",
+					   .member_count = 3};
+		view_sum_group(&g[i]);
 	}
 	*t = (struct view_topic){.name = "orders-events",
 				 .ends = ends,
 				 .starts = ends,
-				 .partition_count = PARTITIONS};
-	v->cluster = "local";
+				 .partition_count = partitions};
+	v->cluster = cluster;
 	v->environment = "PROD";
-	v->cluster_id = 1;
+	v->cluster_id = id;
+	v->as_of_ms = v->received_ms = now_ms;
 	v->servers = "k1:9092,k2:9092";
 	v->interval_ms = 10000;
 	v->groups = g;
-	v->group_count = GROUPS;
+	v->group_count = (size_t)groups;
 	v->topics = t;
 	v->topic_count = 1;
 	return v;
 }
 
-static void time_metrics(struct server *s, const char *what)
+static void time_answer(struct server *s, const char *target, const char *encoding)
 {
-	struct request rq = {.method = METHOD_GET, .target = "/metrics", .body = ""};
+	struct request rq = {
+		.method = METHOD_GET, .target = target, .body = "", .accept_encoding = encoding};
 	struct response rs;
 	int64_t since = clock_mono_us();
 
 	server_handle(s, &rq, &rs);
-	printf("/metrics %s: %.2f ms, %.1f MiB\n", what, (double)(clock_mono_us() - since) / 1e3,
+	printf("%s%s: %d, %.2f ms, %.1f MiB\n", target, encoding != NULL ? " gzip" : "", rs.status,
+	       (double)(clock_mono_us() - since) / 1e3,
 	       (double)(rs.body.size + (rs.shared != NULL ? rs.shared->size : 0)) / 1048576);
 	response_free(&rs);
 }
 
 int main(int argc, char **argv)
 {
-	const struct server_calls calls = {
+	static const char *const TARGETS[] = {
+		"/metrics",
+		"/api/v1/groups?env=DEV",
+		"/api/v1/clusters/many/groups",
+		"/api/v1/groups?env=DEV&sort=-lag&limit=50",
+		"/api/v1/groups?q=9999",
+		"/api/v1/groups?env=DEV&format=csv",
+		"/api/v1/clusters/many/topics",
+		"/api/v1/environments",
+	};
+	struct server_calls calls = {
 		.delete_group = forget, .delete_group_topic = forget_topic, .offsets = offsets};
 	const struct auth_options open = {.anonymous = ACCESS_READ};
 	struct auth *auth = NULL;
@@ -134,15 +152,22 @@ int main(int argc, char **argv)
 					     .connections = 480,
 					     .connections_per_address = 480,
 					     .idle_timeout_s = 15};
+	story_none(&calls);
 	if (auth_new(&open, &auth) != ERR_OK)
 		return 1;
 	const struct server_config config = {
 		.listen = "", .allow_origin = "", .auth = auth, .host = "", .intervals = 10};
 	if (b == NULL || server_new(&config, &calls, b, &s) != ERR_OK)
 		return 1;
-	board_publish(b, made_up(clock_wall_ms()));
-	time_metrics(s, "rendered");
-	time_metrics(s, "again");
+	board_publish(b, made_up("local", 1, 1000, 100));
+	struct view *many = made_up("many", 2, 10000, 10);
+	many->environment = "DEV";
+	board_publish(b, many);
+	for (size_t i = 0; i < ARRAY_LEN(TARGETS); i++)
+		for (int k = 0; k < 2; k++) /* rendered, and perhaps kept */
+			time_answer(s, TARGETS[i], NULL);
+	for (int k = 0; k < 2; k++)
+		time_answer(s, TARGETS[1], "gzip");
 	int err = http_start(&options, s, &h);
 	if (err != ERR_OK) {
 		fprintf(stderr, "%s: %s\n", listen, err_str(err));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Any request: a byte for the method, a line for the target, the rest for the body. */
+/* Any request: a byte for the method and the forms that are taken, a line for the target, the rest
+ * for the body. */
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -69,9 +70,15 @@ static void publish(struct board *board)
 					       .has_offsets = true,
 					       .owner = "",
 					       .client_id = ""};
-	g[0] = (struct view_group){.name = "%2F/\xff", .id = 2, .status = STATUS_OK};
-	g[1] = (struct view_group){
-		.name = "g", .id = 1, .status = STATUS_ERR, .partitions = p, .partition_count = 2};
+	g[0] = (struct view_group){
+		.name = "%2F/\xff", .id = 2, .status = STATUS_OK, .state = "", .protocol = ""};
+	g[1] = (struct view_group){.name = "g",
+				   .id = 1,
+				   .status = STATUS_ERR,
+				   .partitions = p,
+				   .partition_count = 2,
+				   .state = "Stable",
+				   .protocol = ""};
 	*t = (struct view_topic){.name = "t", .ends = ends, .starts = ends, .partition_count = 2};
 	v->cluster = "c";
 	v->cluster_id = 1;
@@ -120,8 +127,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	publish(board);
 
 	char *target = strndup((const char *)data + 1, (size_t)(end - data - 1));
+	unsigned forms = data[0] / (METHOD_OTHER + 1);
 	struct request rq = {.method = (enum method)(data[0] % (METHOD_OTHER + 1)),
 			     .target = target,
+			     .accept = (forms & 1) != 0 ? "text/csv" : NULL,
+			     .accept_encoding = (forms & 2) != 0 ? "gzip" : NULL,
+			     .if_none_match = (forms & 4) != 0 ? "*" : NULL,
 			     .body = (const char *)end + 1,
 			     .body_size = size - (size_t)(end + 1 - data)};
 	struct response rs;

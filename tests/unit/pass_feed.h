@@ -36,6 +36,7 @@ struct feed {
 
 	struct temp temp;
 	struct store *store;
+	struct evaluate_room *room;
 	struct names *names;
 	struct clusters *clusters;
 	struct rules_set *set;
@@ -53,10 +54,12 @@ static inline void feed_load(struct feed *f)
 	assert_int_equal(names_load(&t, &f->names), ERR_OK);
 	assert_int_equal(clusters_load(&t, f->names, &f->clusters), ERR_OK);
 	store_abort(&t);
+	assert_int_equal(evaluate_room_new(true, &f->room), ERR_OK);
 }
 
 static inline void feed_unload(struct feed *f)
 {
+	evaluate_room_free(&f->room);
 	names_free(&f->names);
 	clusters_free(&f->clusters);
 	store_close(&f->store);
@@ -97,6 +100,7 @@ enum feed_name { FEED_TOPIC, FEED_GROUP };
 static inline void feed_judge(struct feed *f, struct store_txn *t, int64_t silent_ms)
 {
 	struct evaluate e = {
+		.room = f->room,
 		.txn = t,
 		.names = f->names,
 		.rules = f->rules,

@@ -121,6 +121,8 @@ static json_t *ask_by(struct asked *a, enum method method, const char *target)
 	server_handle(a->server, &rq, &rs);
 	assert_int_equal(rs.body.err, ERR_OK);
 	json_decref(a->body);
+	if (rs.shared != NULL)
+		buf_put(&rs.body, rs.shared->data, rs.shared->size);
 	a->body = json_loadb(rs.body.data, rs.body.size, 0, &err);
 	if (a->body == NULL)
 		fail_msg("%s: %s in %.*s", target, err.text, (int)rs.body.size, rs.body.data);

@@ -22,6 +22,7 @@
 struct fixture {
 	struct temp temp;
 	struct store *store;
+	struct evaluate_room *room;
 	struct names *names;
 	struct clusters *clusters;
 	struct store_txn txn;
@@ -39,10 +40,12 @@ static void load(struct fixture *f)
 	assert_int_equal(names_load(&t, &f->names), ERR_OK);
 	assert_int_equal(clusters_load(&t, f->names, &f->clusters), ERR_OK);
 	store_abort(&t);
+	assert_int_equal(evaluate_room_new(true, &f->room), ERR_OK);
 }
 
 static void unload(struct fixture *f)
 {
+	evaluate_room_free(&f->room);
 	names_free(&f->names);
 	clusters_free(&f->clusters);
 	store_close(&f->store);
@@ -109,7 +112,7 @@ static int feed(struct fixture *f, const struct wire_batch *b)
 	struct apply a = {&f->txn, f->names, f->clusters, RULES_DEFAULT.window_ms};
 	int err = apply_batch(&a, b, "0.1.0", T0, &c, &why);
 	if (err == ERR_OK && c->due) {
-		struct evaluate e = {&f->txn, f->names, f->rules, c, 0};
+		struct evaluate e = {f->room, &f->txn, f->names, f->rules, c, 0};
 
 		c->due = false;
 		view_unref(&f->view);
@@ -417,7 +420,7 @@ static void a_silent_agent_leaves_the_last_verdict(void **state)
 	assert_false(evaluate_blind(c, 3 * STEP));
 	assert_true(evaluate_blind(c, 3 * STEP + 1));
 	f->txn = store_begin(f->store, true);
-	struct evaluate e = {&f->txn, f->names, f->rules, c, (int64_t)3600 * 1000};
+	struct evaluate e = {f->room, &f->txn, f->names, f->rules, c, (int64_t)3600 * 1000};
 	view_unref(&f->view);
 	f->view = evaluate_cluster(&e);
 	assert_int_equal(store_commit(&f->txn), ERR_OK);

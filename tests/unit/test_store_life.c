@@ -305,9 +305,25 @@ static bool is_whole(const uint8_t *data, size_t size)
 	return size == 2 && memcmp(data, "ok", 2) == 0;
 }
 
+static bool is_whole_alert(enum alert_table table, const uint8_t *data, size_t size)
+{
+	(void)table;
+	return is_whole(data, size);
+}
+
 static uint64_t check(struct store *st, struct found *f)
 {
-	const struct verify_options o = {is_whole, is_whole, on_fault, on_table, on_session, f};
+	const struct verify_options o = {
+		.members_ok = is_whole,
+		.origin_ok = is_whole,
+		.on_fault = on_fault,
+		.on_table = on_table,
+		.on_session = on_session,
+		.arg = f,
+		.incident_ok = is_whole,
+		.step_ok = is_whole,
+		.alert_ok = is_whole_alert,
+	};
 	int err = ERR_OK;
 
 	*f = (struct found){.sessions = 0};
@@ -343,6 +359,11 @@ static void verify_finds_what_cannot_be(void **state)
 	store_put_members(&t, c, g, "ok", 2);
 	store_put_origin(&t, c, "ok", 2);
 	store_put_session(&t, "dc1-a", &session);
+	alert_store_put_incident(&t, (struct alert_place){1000, 77}, "ok", 2);
+	alert_store_put_step(&t, 77, 1, "ok", 2);
+	alert_store_put_trouble(&t, c, g, 77);
+	alert_store_put(&t, ALERT_SILENCE, 5, "ok", 2);
+	alert_store_put(&t, ALERT_OUTBOX, 6, "ok", 2);
 	assert_int_equal(store_commit(&t), ERR_OK);
 	assert_int_equal(check(st, &f), 0);
 	assert_string_equal(f.text, "");
@@ -363,8 +384,13 @@ static void verify_finds_what_cannot_be(void **state)
 	store_put_session(&t, "dc1-b", &session);
 	store_put_record(&t, LAG, KEY(c, 1, 2, 3, 4, 5), "\xff\xff", 2);
 	store_put_record(&t, EVENT, KEY(c, g, 0, 0, 0), "x", 1);
+	alert_store_put_incident(&t, (struct alert_place){1001, 78}, "no", 2);
+	alert_store_put_incident(&t, (struct alert_place){1002, 77}, "ok", 2);
+	alert_store_put_step(&t, 79, 1, "ok", 2);
+	alert_store_put_trouble(&t, c, g + 1, 79);
+	alert_store_put(&t, ALERT_NOTIFY, 6, "no", 2);
 	assert_int_equal(store_commit(&t), ERR_OK);
-	assert_int_equal(check(st, &f), 9);
+	assert_int_equal(check(st, &f), 14);
 	static const char *const SAID[] = {"its window is damaged",
 					   "no such status",
 					   "its group has no name",
@@ -373,7 +399,12 @@ static void verify_finds_what_cannot_be(void **state)
 					   "members 1/2: damaged",
 					   "batches applied and lost are not all",
 					   "lag 1/1/2/3/4/5: damaged",
-					   "event 1/2/0/0/0: damaged"};
+					   "event 1/2/0/0/0: damaged",
+					   "incident 0/1001/0/78: damaged",
+					   "incident 0/1000/0/77: is not found by its id",
+					   "timeline 0/79/1: its incident is not there",
+					   "trouble 1/3: its incident is not there",
+					   "notify 0/6: damaged"};
 	for (size_t i = 0; i < ARRAY_LEN(SAID); i++)
 		assert_non_null(strstr(f.text, SAID[i]));
 	names_free(&n);

@@ -82,6 +82,9 @@ static const struct wire_batch whole = {
 	.seq = 42,
 	.instance = 0x1122334455667788,
 	.floor_seq = 40,
+	.sent_ms = 1700000000123,
+	.spool_batches = 7,
+	.spool_bytes = 4096,
 	.cluster = "Seoul-1",
 	.environment = "PROD",
 	.pass = 17,
@@ -121,6 +124,8 @@ static void assert_same_head(const struct wire_batch *a, const struct wire_batch
 	assert_string_equal(a->agent, b->agent);
 	assert_true(a->epoch == b->epoch && a->seq == b->seq && a->instance == b->instance);
 	assert_true(a->floor_seq == b->floor_seq && a->pass == b->pass);
+	assert_true(a->sent_ms == b->sent_ms && a->spool_batches == b->spool_batches &&
+		    a->spool_bytes == b->spool_bytes);
 	assert_string_equal(a->cluster, b->cluster);
 	assert_string_equal(a->environment, b->environment);
 	assert_true(a->pass_at_ms == b->pass_at_ms && a->interval_ms == b->interval_ms);
@@ -339,7 +344,7 @@ static void the_small_messages_come_back(void **state)
 	CLEANUP(buf_free) struct buf b = {0};
 	const char *clusters[] = {"Seoul-1", "Seoul-2"};
 	const uint8_t challenge[MAC_SIZE] = {0, 1, 2};
-	struct wire_hello h = {"dc1", 1, 2, 3, 1, 4, 5, "0.1.0", clusters, 2, challenge}, h2;
+	struct wire_hello h = {"dc1", 1, 2, 3, 1, 4, 5, "0.1.0", clusters, 2, challenge, 77}, h2;
 	struct wire_welcome w = {WIRE_OK, "ok", 1, 2, 3, UINT64_MAX, WIRE_BODY_MAX, 8, -5, NULL},
 			    w2;
 	struct wire_ack k = {WIRE_RETRY, 9, 5000, NULL, 8, NULL, NULL, NULL, 0}, k2;
@@ -354,6 +359,7 @@ static void the_small_messages_come_back(void **state)
 	assert_int_equal(h2.cluster_count, 2);
 	assert_string_equal(h2.clusters[1], "Seoul-2");
 	assert_memory_equal(h2.challenge, challenge, MAC_SIZE);
+	assert_int_equal(h2.config_hash, 77);
 
 	buf_reset(&b);
 	h.challenge = NULL;
@@ -958,7 +964,7 @@ static int write_seeds(const char *dir)
 	CLEANUP(buf_free) struct buf b = {0};
 	const char *clusters[] = {"Seoul-1", "Seoul-2"};
 	const uint8_t challenge[MAC_SIZE] = {1, 2, 3};
-	struct wire_hello h = {"dc1", 1, 2, 3, 1, 1, 1, "0.1.0", clusters, 2, NULL};
+	struct wire_hello h = {"dc1", 1, 2, 3, 1, 1, 1, "0.1.0", clusters, 2, NULL, 0};
 	struct wire_welcome w = {WIRE_OK, "ok", 1, 1, 3, 7, WIRE_BODY_MAX, 8, 1700000000000, NULL};
 	struct wire_welcome ask = {.code = WIRE_CHALLENGE, .challenge = challenge};
 	struct wire_ack k = {WIRE_RETRY, 9, 5000, "busy", 8, NULL, NULL, NULL, 0};

@@ -47,21 +47,37 @@ async function detail(answer) {
 	}
 }
 
-// The answer to a path under /api/v1 as an object. Throws Refused with the server's words, or
-// another error when there is no server to be had.
-export async function get(path, signal) {
+// The header that carries the token, if there is one.
+export function authorization() {
 	const token = sessionStorage.getItem(TOKEN);
+	return token === null ? {} : { Authorization: `Bearer ${token}` };
+}
+
+async function ask(path, options, signal) {
 	const limit = AbortSignal.timeout(TIMEOUT_MS);
 	const answer = await fetch(`api/v1/${path}`, {
+		...options,
 		cache: "no-store",
-		headers: token === null ? {} : { Authorization: `Bearer ${token}` },
 		signal: signal ? AbortSignal.any([signal, limit]) : limit,
 	});
 	readClock(answer);
 	if (!answer.ok)
 		throw new Refused(answer.status, await detail(answer),
 			Number(answer.headers.get("Retry-After") ?? 0));
-	return answer.json();
+	return answer;
+}
+
+// The answer to a path under /api/v1 as an object. Throws Refused with the server's words, or
+// another error when there is no server to be had.
+export async function get(path, signal) {
+	return (await ask(path, { headers: authorization() }, signal)).json();
+}
+
+// Have something changed; body is an object, or nothing. Throws as get() does.
+export async function send(method, path, body) {
+	const json = body === undefined ? {} : { "Content-Type": "application/json" };
+	await ask(path, { method, headers: { ...authorization(), ...json },
+		body: body === undefined ? undefined : JSON.stringify(body) });
 }
 
 export function clusterPath(c) {

@@ -10,13 +10,17 @@ import * as fleet from "./fleet.js";
 import { clock, duration } from "./format.js";
 import * as group from "./group.js";
 import * as groups from "./groups.js";
+import * as incidents from "./incidents.js";
 import { empty } from "./parts.js";
+import * as stream from "./stream.js";
 
 const POLL_MS = 3000;
+const STREAMED_POLL_MS = 30000; // where the server tells of what is new
+const NEWS_MS = 500;            // news that come together are one
 const WAIT_MAX_MS = 30000;
 const THEME = "warren.theme";
 const THEMES = ["auto", "light", "dark"];
-const VIEWS = { "": fleet, groups, group, agents };
+const VIEWS = { "": fleet, groups, group, incidents, agents };
 
 const state = {
 	route: null,
@@ -27,6 +31,7 @@ const state = {
 	loadedAt: null, // server's time of the last answer
 	retryAt: null,
 	login: false,
+	streamed: false, // the server tells of what is new
 	help: false,
 	theme: localStorage.getItem(THEME) ?? "auto",
 };
@@ -66,6 +71,9 @@ const ctx = {
 	},
 	redraw() {
 		draw();
+	},
+	refresh() {
+		refresh();
 	},
 };
 
@@ -121,13 +129,28 @@ async function refresh() {
 		if (mine.signal.aborted)
 			return;
 		Object.assign(state, { data, error: null, failures: 0, loadedAt: api.now() });
-		plan(POLL_MS);
+		plan(state.streamed ? STREAMED_POLL_MS : POLL_MS);
 	} catch (error) {
 		if (mine.signal.aborted)
 			return;
 		failed(error);
 	}
 	draw();
+}
+
+let news = 0;
+
+// A pass was judged, or something has happened: what is shown may have changed.
+function onNews() {
+	news ||= setTimeout(() => {
+		news = 0;
+		refresh();
+	}, NEWS_MS);
+}
+
+function onStream(open) {
+	state.streamed = open;
+	refresh();
 }
 
 // --- the frame ---
@@ -147,7 +170,8 @@ function brand() {
 function nav() {
 	const at = state.route.view === "group" ? "groups" : state.route.view;
 	const link = (name, text) => h("a", { href: `#/${name}`, "aria-current": at === name ? "page" : null }, text);
-	return h("nav", { "aria-label": "Views" }, link("", "Fleet"), link("groups", "Groups"), link("agents", "Agents"));
+	return h("nav", { "aria-label": "Views" }, link("", "Fleet"), link("groups", "Groups"),
+		link("incidents", "Incidents"), link("agents", "Agents"));
 }
 
 function live() {
@@ -200,14 +224,20 @@ function banner() {
 		h("button", { class: "button", onClick: refresh }, "Try now")));
 }
 
+function missing() {
+	if (state.route.view === "incidents")
+		return [empty("This incident is not known", "It ended long ago, or there never was one.",
+			h("p", null, h("a", { href: "#/incidents" }, "All incidents")))];
+	return [empty("This group is not known", "It may have been deleted, or its cluster has not been reported yet.",
+		h("p", null, h("a", { href: "#/groups" }, "All groups")))];
+}
+
 function body() {
 	if (!state.view)
 		return [h("h1", null, "Not found"), empty("There is no such page", "The address may be of another version.",
 			h("p", null, h("a", { href: "#/" }, "To the fleet")))];
 	if (state.error?.status === 404)
-		return [h("h1", null, "Not found"), empty("This group is not known",
-			"It may have been deleted, or its cluster has not been reported yet.",
-			h("p", null, h("a", { href: "#/groups" }, "All groups")))];
+		return [h("h1", null, "Not found"), ...missing()];
 	return state.view.view(ctx, state.data);
 }
 
@@ -218,7 +248,7 @@ function dialog(props, ...kids) {
 }
 
 const KEYS = [["/", "Filter groups"], ["j  k", "Next and previous group"], ["Enter", "Open the group"],
-	["Esc", "Back, or clear the filters"], ["1  2  3", "Fleet, Groups, Agents"], ["t", "Change colours"], ["?", "This list"]];
+	["Esc", "Back, or clear the filters"], ["1  2  3  4", "Fleet, Groups, Incidents, Agents"], ["t", "Change colours"], ["?", "This list"]];
 
 function help() {
 	return dialog({ key: "help", "aria-label": "Keyboard shortcuts", onClose: () => set({ help: false }) },
@@ -242,6 +272,7 @@ function login() {
 		api.setToken(field.value.trim());
 		field.value = "";
 		set({ login: false, error: null });
+		stream.restart();
 		refresh();
 	};
 	return dialog({ key: "login", "aria-label": "Token", class: "login", onCancel: (e) => e.preventDefault() },
@@ -289,7 +320,7 @@ function typing(e) {
 	return e.target.closest?.("input, select, textarea, dialog") || e.ctrlKey || e.metaKey || e.altKey;
 }
 
-const GO = { 1: "#/", 2: "#/groups", 3: "#/agents" };
+const GO = { 1: "#/", 2: "#/groups", 3: "#/incidents", 4: "#/agents" };
 
 function focusSearch() {
 	if (state.route.view !== "groups")
@@ -326,3 +357,4 @@ window.addEventListener("online", refresh);
 document.addEventListener("visibilitychange", refresh);
 setInterval(draw, 1000); // ages go on, also while nothing comes in
 follow();
+stream.follow(onNews, onStream);

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/alert/zone.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/bytes.h"
+#include "common/err.h"
+
+#define ZONES "/usr/share/zoneinfo/"
+#define FILE_MAX ((size_t)64 << 10)
+#define HEAD 44 /* bytes of a header, see tzfile(5) */
+
+struct change {
+	int64_t at_s;
+	int32_t offset_s; /* from then on */
+};
+
+struct zone {
+	int32_t first_s; /* the offset before the first change */
+	size_t count;
+	struct change changes[];
+};
+
+/* What a header counts. */
+struct counts {
+	uint32_t isut, isstd, leap, time, type, chars;
+};
+
+static bool get_head(const uint8_t *at, size_t size, struct counts *ret_c)
+{
+	if (size < HEAD || memcmp(at, "TZif", 4) != 0)
+		return false;
+	*ret_c = (struct counts){get_be32(at + 20), get_be32(at + 24), get_be32(at + 28),
+				 get_be32(at + 32), get_be32(at + 36), get_be32(at + 40)};
+	return ret_c->time < FILE_MAX && ret_c->type - 1 < 256 && ret_c->chars < FILE_MAX &&
+	       ret_c->leap < FILE_MAX && ret_c->isut < FILE_MAX && ret_c->isstd < FILE_MAX;
+}
+
+/* Bytes after the header, with times of time_size bytes. */
+static size_t body_size(const struct counts *c, size_t time_size)
+{
+	return c->time * (time_size + 1) + c->type * (size_t)6 + c->chars +
+	       c->leap * (time_size + 4) + c->isstd + c->isut;
+}
+
+/* The part with times of 64 bits, which follows the one with 32. */
+static int parse(const uint8_t *data, size_t size, struct zone **ret_z)
+{
+	struct counts c;
+
+	if (!get_head(data, size, &c) || data[4] < '2')
+		return ERR_MALFORMED;
+	size_t skip = HEAD + body_size(&c, 4);
+	if (skip > size || !get_head(data + skip, size - skip, &c))
+		return ERR_MALFORMED;
+	const uint8_t *times = data + skip + HEAD;
+	if (body_size(&c, 8) > size - skip - HEAD)
+		return ERR_MALFORMED;
+	const uint8_t *indices = times + (size_t)c.time * 8;
+	const uint8_t *types = indices + c.time;
+	struct zone *z = calloc(1, sizeof(*z) + c.time * sizeof(z->changes[0]));
+	if (z == NULL)
+		return -ENOMEM;
+	z->first_s = (int32_t)get_be32(types);
+	for (; z->count < c.time && indices[z->count] < c.type; z->count++)
+		z->changes[z->count] =
+			(struct change){(int64_t)get_be64(times + z->count * 8),
+					(int32_t)get_be32(types + (size_t)indices[z->count] * 6)};
+	*ret_z = z;
+	return ERR_OK;
+}
+
+/* A name of letters, digits and a few signs, that cannot lead out of the folder. */
+static bool name_ok(const char *name)
+{
+	static const char OK[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/";
+
+	return name[0] != '\0' && name[0] != '/' && strspn(name, OK) == strlen(name);
+}
+
+int zone_new(const char *name, struct zone **ret_z)
+{
+	char path[256];
+
+	if (!name_ok(name) || snprintf(path, sizeof(path), ZONES "%s", name) >= (int)sizeof(path))
+		return ERR_NOT_FOUND;
+	FILE *f = fopen(path, "rbe");
+	if (f == NULL && strcmp(name, "UTC") == 0) { /* also where the database is not installed */
+		*ret_z = calloc(1, sizeof(**ret_z));
+		return *ret_z == NULL ? -ENOMEM : ERR_OK;
+	}
+	if (f == NULL)
+		return ERR_NOT_FOUND;
+	uint8_t *data = malloc(FILE_MAX);
+	size_t size = data == NULL ? 0 : fread(data, 1, FILE_MAX, f);
+	int err = data == NULL ? -ENOMEM : parse(data, size, ret_z);
+	free(data);
+	(void)fclose(f);
+	return err;
+}
+
+void zone_free(struct zone **z)
+{
+	free(*z);
+	*z = NULL;
+}
+
+int zone_offset_s(const struct zone *z, int64_t unix_s)
+{
+	size_t low = 0;
+	size_t high = z->count; /* changes[low - 1] is not after, changes[high] is */
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (z->changes[middle].at_s <= unix_s)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low == 0 ? z->first_s : z->changes[low - 1].offset_s;
+}
+
+void zone_local(const struct zone *z, int64_t unix_ms, int *ret_weekday, int *ret_minute)
+{
+	int64_t minutes = (unix_ms / 1000 + zone_offset_s(z, unix_ms / 1000)) / 60;
+
+	*ret_weekday = (int)((minutes / 1440 + 3) % 7); /* 1970 began on a Thursday */
+	*ret_minute = (int)(minutes % 1440);
+}
