@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/alarm.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "aggregator/alert/delivery.h"
 #include "aggregator/alert/incident_json.h"
+#include "aggregator/serve/stream.h"
 #include "aggregator/silence_in.h"
 #include "common/err.h"
 
@@ -75,6 +79,16 @@ static void put_incident(void *arg, const struct incident *i, const struct rules
 	json_begin_object(j);
 	incident_json_members(j, i, labels, label_count);
 	json_end_object(j);
+}
+
+void alarm_changed(void *arg, const struct incident *i, const struct rules_label *labels,
+		   size_t label_count)
+{
+	CLEANUP(buf_free) struct buf text = {0};
+	struct json j = {.out = &text};
+
+	put_incident(&j, i, labels, label_count);
+	stream_tell(arg, "incident", i->environment, i->cluster, i->group, buf_str(&text));
 }
 
 static unsigned states_of(unsigned asked)
@@ -254,8 +268,82 @@ static void counts(void *arg,
 	free(list);
 }
 
+static void put_hex(struct json *j, const char *key, uint64_t v)
+{
+	char text[17];
+
+	snprintf(text, sizeof(text), "%016" PRIx64, v);
+	json_key(j, key);
+	json_str(j, text);
+}
+
+static void put_time(struct json *j, const char *key, int64_t at_ms)
+{
+	json_key(j, key);
+	if (at_ms == 0)
+		json_null(j);
+	else
+		json_int(j, at_ms);
+}
+
+static void put_row(void *arg, const struct outbox_row *row)
+{
+	struct json *j = arg;
+
+	json_begin_object(j);
+	json_key(j, "id");
+	json_uint(j, row->id);
+	put_hex(j, "key", row->key);
+	put_hex(j, "thread", row->thread);
+	json_key(j, "kind");
+	json_str(j, message_kind_str((enum message_kind)row->kind));
+	json_key(j, "receiver");
+	json_str(j, row->receiver);
+	json_key(j, "state");
+	json_str(j, outbox_state_str((enum outbox_state)row->state));
+	json_key(j, "attempts");
+	json_uint(j, row->attempts);
+	put_time(j, "created_ms", row->created_ms);
+	put_time(j, "next_ms", row->state == OUTBOX_WAITING ? row->next_ms : 0);
+	put_time(j, "ended_ms", row->ended_ms);
+	json_key(j, "error");
+	if (row->error[0] == '\0')
+		json_null(j);
+	else
+		json_str(j, row->error);
+	json_end_object(j);
+}
+
+static int outbox(void *arg, struct server_outbox_ask *ask, struct buf *out)
+{
+	struct json j = {.out = out};
+	const struct delivery_ask d = {
+		.states = (ask->states & SERVER_WAITING ? 1u << OUTBOX_WAITING : 0) |
+			  (ask->states & SERVER_SENT ? 1u << OUTBOX_SENT : 0) |
+			  (ask->states & SERVER_DEAD ? 1u << OUTBOX_DEAD : 0) |
+			  (ask->states & SERVER_ELSEWHERE ? 1u << OUTBOX_ELSEWHERE : 0),
+		.from = ask->next,
+		.max = ask->max,
+	};
+
+	return delivery_list(arg, &d, put_row, &j, &ask->next);
+}
+
+static void delivery(void *arg, struct server_delivery *ret_d)
+{
+	struct outbox_counts c = {0};
+
+	delivery_counts(arg, &c, &ret_d->sends);
+	ret_d->waiting = c.waiting;
+	ret_d->held = c.held;
+	ret_d->sent = c.sent;
+	ret_d->dead = c.dead;
+	ret_d->retries = c.retries;
+	ret_d->oldest_ms = c.oldest_ms;
+}
+
 struct server_alarms alarm_calls(struct alert *a)
 {
-	return (struct server_alarms){a,        incidents, incident,  acknowledge, resolve,
-				      silences, silence,   unsilence, counts};
+	return (struct server_alarms){a,       incidents, incident, acknowledge, resolve, silences,
+				      silence, unsilence, counts,   outbox,      delivery};
 }

@@ -13,5 +13,8 @@
 /* What the writer calls; a is borrowed, as in what follows. */
 struct writer_hook alarm_hook(struct alert *a);
 
+/* What tells the clients of a struct stream, its arg, of an incident that has changed. */
+alert_on_incident alarm_changed;
+
 /* What the HTTP server calls. */
 struct server_alarms alarm_calls(struct alert *a);

@@ -16,6 +16,7 @@
 #include "aggregator/alert_cmd.h"
 #include "aggregator/calls.h"
 #include "aggregator/config.h"
+#include "aggregator/config_alert.h"
 #include "aggregator/credentials.h"
 #include "aggregator/door.h"
 #include "aggregator/explain_cmd.h"
@@ -27,6 +28,7 @@
 #include "aggregator/rules_file.h"
 #include "aggregator/serve/http.h"
 #include "aggregator/serve/server.h"
+#include "aggregator/serve/stream.h"
 #include "aggregator/store/store.h"
 #include "aggregator/store_cmd.h"
 #include "common/again.h"
@@ -100,6 +102,7 @@ static int read_files(const struct aggregator_config *cfg, struct files *ret_f, 
 		credentials_load_tls(&cfg->http, errors, &ret_f->tls),
 		door_load(cfg, errors, &ret_f->door),
 		receivers_load(&cfg->alert, errors, &ret_f->receivers),
+		config_alert_secrets(&cfg->alert, errors),
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(errs); i++)
@@ -150,15 +153,17 @@ static void wake(void *arg)
 
 /* The writer tells of what it judges by *ret_hook. */
 static int start_alert(const struct settings *settings, struct store *store,
-		       struct ingest_link *link, struct writer_hook *ret_hook,
-		       struct alert **ret_alert)
+		       struct ingest_link *link, struct stream *stream,
+		       struct writer_hook *ret_hook, struct alert **ret_alert)
 {
 	const struct alert_options o = {
 		.config = &settings->cfg->alert,
 		.receivers = settings->receivers,
 		.store = store,
 		.wake = wake,
-		.arg = link,
+		.wake_arg = link,
+		.changed = alarm_changed,
+		.changed_arg = stream,
 	};
 	int err = alert_start(&o, ret_alert);
 
@@ -190,13 +195,14 @@ static int start_writer(const struct settings *settings, struct writer_options o
 }
 
 static int start_server(const struct settings *settings, const struct server_calls *calls,
-			struct board *board, struct server **ret_server)
+			struct board *board, struct stream *stream, struct server **ret_server)
 {
 	const struct aggregator_config *cfg = settings->cfg;
 	const struct server_config c = {
 		.listen = cfg->http.listen,
 		.allow_origin = cfg->http.allow_origin,
 		.auth = settings->auth,
+		.stream = stream,
 		.host = "",
 		.idle_timeout_ms = cfg->http.idle_timeout_ms,
 		.expire_group_ms = cfg->expire_group_ms,
@@ -299,6 +305,7 @@ static int run(const struct settings *settings, const sigset_t *signals, bool *r
 	/* Each is stopped when run() returns, the last started first. */
 	CLEANUP(store_close) struct store *store = NULL;
 	CLEANUP(board_free) struct board *board = board_new();
+	CLEANUP(stream_stop) struct stream *stream = NULL;
 	CLEANUP(stop_link) struct ingest_link *link = NULL;
 	CLEANUP(guard_free) struct guard *guard = door_guard(settings->door);
 	CLEANUP(alert_stop) struct alert *alert = NULL;
@@ -312,10 +319,12 @@ static int run(const struct settings *settings, const sigset_t *signals, bool *r
 	int err = start_store(cfg, &store);
 	if (err == ERR_OK) {
 		explain_cmd_note(cfg->data_dir, settings->path);
-		err = start_link(settings, &link);
+		err = stream_start(board, &stream);
 	}
 	if (err == ERR_OK)
-		err = start_alert(settings, store, link, &hook, &alert);
+		err = start_link(settings, &link);
+	if (err == ERR_OK)
+		err = start_alert(settings, store, link, stream, &hook, &alert);
 	const struct writer_options writer_options = {
 		.store = store,
 		.board = board,
@@ -330,7 +339,7 @@ static int run(const struct settings *settings, const sigset_t *signals, bool *r
 	if (err == ERR_OK)
 		server_calls.alarms = alarm_calls(alert);
 	if (err == ERR_OK)
-		err = start_server(settings, &server_calls, board, &server);
+		err = start_server(settings, &server_calls, board, stream, &server);
 	if (err == ERR_OK)
 		err = start_http(cfg, server, &http);
 	if (err != ERR_OK)

@@ -10,15 +10,15 @@
 #include "common/clock.h"
 #include "common/err.h"
 
-#define COMMAND_S 5       /* how long somebody waits for the writer */
-#define TRIM_MS 10000     /* between two steps of forgetting */
-#define CHANGES_MAX 10000 /* told of one transaction; a storm is seen in the list */
+#define COMMAND_S 5      /* how long somebody waits for the writer */
+#define TRIM_MS 10000    /* between two steps of forgetting */
+#define CHANGES_MAX 1000 /* told of one transaction; a storm is seen in the list */
 
 enum { QUEUED, RUNNING, DONE };
 
 /* --- changes --- */
 
-static void note_change(struct alert *a, const struct incident *i, enum incident_change change)
+static void note_change(struct alert *a, const struct incident *i)
 {
 	a->counts_changed = true;
 	if (a->options.changed == NULL || a->change_count == CHANGES_MAX)
@@ -29,7 +29,14 @@ static void note_change(struct alert *a, const struct incident *i, enum incident
 		if (a->changes == NULL)
 			abort();
 	}
-	a->changes[a->change_count++] = (struct alert_change){*i, change};
+	a->changes[a->change_count++] = *i;
+}
+
+static void tell_changes(struct alert *a)
+{
+	for (size_t i = 0; i < a->change_count; i++)
+		alert_show(&a->changes[i], a->shown_rules, a->options.changed,
+			   a->options.changed_arg);
 }
 
 static void on_change(void *arg, struct store_txn *t, const struct incident *i,
@@ -38,7 +45,7 @@ static void on_change(void *arg, struct store_txn *t, const struct incident *i,
 	struct alert *a = arg;
 
 	notify_change(a->notify, t, a->shown_rules, i, change, now_ms);
-	note_change(a, i, change);
+	note_change(a, i);
 }
 
 /* --- start and stop --- */
@@ -139,6 +146,7 @@ void alert_rules(struct alert *a, struct rules_set *rules)
 	struct rules_set *shown = rules_ref(rules);
 
 	incidents_rules(a->incidents, rules);
+	a->rules_changed = true;
 	pthread_mutex_lock(&a->lock);
 	struct rules_set *before = a->shown_rules;
 	a->shown_rules = shown;
@@ -191,7 +199,7 @@ static bool has_commands(struct alert *a)
 
 bool alert_pending(struct alert *a, int64_t now_ms)
 {
-	return a->blind_count != 0 || outbox_pending(a->outbox) ||
+	return a->rules_changed || a->blind_count != 0 || outbox_pending(a->outbox) ||
 	       now_ms >= notify_next_ms(a->notify) || now_ms >= a->trim_ms ||
 	       now_ms >= silences_next_ms(a->silences) || has_commands(a);
 }
@@ -232,8 +240,10 @@ void alert_work(struct alert *a, struct store_txn *t, int64_t now_ms)
 	run_commands(a, t, now_ms);
 	for (size_t i = 0; i < a->blind_count; i++)
 		incidents_blind(a->incidents, t, a->blind[i], now_ms);
-	if (silences_tick(a->silences, t, now_ms))
+	bool silences_changed = silences_tick(a->silences, t, now_ms);
+	if (silences_changed || a->rules_changed)
 		incidents_silence(a->incidents, t, now_ms);
+	a->rules_changed = false;
 	notify_tick(a->notify, t, now_ms);
 	if (now_ms >= a->trim_ms) {
 		incidents_trim(a->incidents, t, now_ms);
@@ -277,8 +287,8 @@ void alert_end(struct alert *a, bool committed)
 {
 	outbox_end(a->outbox, committed);
 	end_commands(a, committed);
-	for (size_t i = 0; committed && i < a->change_count; i++)
-		a->options.changed(a->options.arg, &a->changes[i].incident, a->changes[i].change);
+	if (committed)
+		tell_changes(a);
 	a->change_count = 0;
 	if (!committed)
 		return; /* what was blind is said again with the next transaction */
@@ -302,7 +312,7 @@ int alert_do(struct alert *a, struct alert_command *c)
 	a->commands = c;
 	pthread_mutex_unlock(&a->lock);
 	if (a->options.wake != NULL)
-		a->options.wake(a->options.arg);
+		a->options.wake(a->options.wake_arg);
 
 	pthread_mutex_lock(&a->lock);
 	int rc = 0;

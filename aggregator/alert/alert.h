@@ -14,6 +14,11 @@ struct alert_config;
 struct receivers;
 struct alert;
 
+/* An incident, and the labels of its group where the rules give any; of texts that are the rules'.
+ */
+typedef void alert_on_incident(void *arg, const struct incident *i,
+			       const struct rules_label *labels, size_t label_count);
+
 struct alert_options {
 	const struct alert_config *config;
 	const struct receivers *receivers; /* of the configuration */
@@ -21,11 +26,12 @@ struct alert_options {
 
 	/* Have the writer look at alert_pending() soon. Any thread. May be NULL. */
 	void (*wake)(void *arg);
+	void *wake_arg;
 
-	/* An incident has changed, and the change is on disk. The writer's thread; must not block.
-	 * May be NULL. */
-	void (*changed)(void *arg, const struct incident *i, enum incident_change change);
-	void *arg;
+	/* An incident has changed, and the change is on disk. On the writer's thread: it must not
+	 * block. May be NULL. */
+	alert_on_incident *changed;
+	void *changed_arg;
 };
 
 /* Starts the delivering thread. Everything is borrowed until alert_stop(). */
@@ -87,10 +93,6 @@ struct alert_filter {
 	bool (*sees)(void *arg, const char *environment, const char *cluster);
 	void *arg;
 };
-
-/* The labels of its group, where the rules give any; of texts that are the rules'. */
-typedef void alert_on_incident(void *arg, const struct incident *i,
-			       const struct rules_label *labels, size_t label_count);
 
 /* The newest first. *ret_total: all that match, shown or not; *ret_next: where the rest begins, id
  * 0: there is no more. */

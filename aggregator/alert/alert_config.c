@@ -15,7 +15,7 @@ const char *const ALERT_TYPE_WORDS[ALERT_TYPES + 1] = {
 	[ALERT_ALERTMANAGER] = "alertmanager",
 	[ALERT_BURROW_HTTP] = "burrow_http",
 	[ALERT_BURROW_EMAIL] = "burrow_email",
-	[ALERT_NULL] = "null",
+	[ALERT_NULL] = "none",
 };
 
 const char *alert_type_str(enum alert_type t)

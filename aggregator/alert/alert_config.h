@@ -23,7 +23,7 @@ enum alert_type {
 	ALERT_ALERTMANAGER,
 	ALERT_BURROW_HTTP,
 	ALERT_BURROW_EMAIL,
-	ALERT_NULL, /* told, and nothing is sent */
+	ALERT_NULL, /* told, and nothing is sent; the word is none, as null is no word in YAML */
 	ALERT_TYPES,
 };
 

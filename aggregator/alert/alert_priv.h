@@ -10,12 +10,6 @@
 #include "aggregator/alert/leader.h"
 #include "aggregator/alert/notify.h"
 
-/* A change of the transaction under way. */
-struct alert_change {
-	struct incident incident;
-	enum incident_change change;
-};
-
 struct alert {
 	struct alert_options options;
 
@@ -36,8 +30,13 @@ struct alert {
 	struct incidents *incidents;
 	struct view **blind; /* referenced: clusters to be said blind */
 	size_t blind_count, blind_cap;
-	struct alert_change *changes; /* in this transaction, for who wants to know */
+	struct incident *changes; /* in this transaction, for who wants to know */
 	size_t change_count, change_cap;
 	int64_t trim_ms;
+	bool rules_changed; /* other labels, other silences match */
 	bool counts_changed;
 };
+
+/* Call on with an incident and its labels; rules may be NULL. */
+void alert_show(const struct incident *i, const struct rules_set *rules, alert_on_incident *on,
+		void *arg);

@@ -18,8 +18,8 @@ static struct rules_set *rules_now(struct alert *a)
 	return rules;
 }
 
-static void show(const struct incident *i, const struct rules_set *rules, alert_on_incident *on,
-		 void *arg)
+void alert_show(const struct incident *i, const struct rules_set *rules, alert_on_incident *on,
+		void *arg)
 {
 	const struct rules_place place = {i->environment, i->cluster, i->group, NULL, -1};
 	struct rules_label *labels = NULL;
@@ -49,42 +49,86 @@ static bool is_before(struct alert_place a, struct alert_place b)
 	return a.opened_ms != b.opened_ms ? a.opened_ms < b.opened_ms : a.id < b.id;
 }
 
+/* Those that match. */
+struct found {
+	const struct alert_filter *filter;
+	struct alert_place *list;
+	size_t count, cap;
+};
+
+static void add(struct found *f, const struct incident *i)
+{
+	if (!matches(f->filter, i))
+		return;
+	if (f->count == f->cap) {
+		f->cap = MAX(2 * f->cap, (size_t)64);
+		f->list = realloc(f->list, f->cap * sizeof(*f->list));
+		if (f->list == NULL)
+			abort();
+	}
+	f->list[f->count++] = (struct alert_place){i->opened_ms, i->id};
+}
+
+static int newest_first(const void *a, const void *b)
+{
+	return is_before(*(const struct alert_place *)a, *(const struct alert_place *)b) ? 1 : -1;
+}
+
+/* Of those that are not over, which are few beside those that are. */
+static void find_live(struct store_txn *t, struct found *f)
+{
+	uint32_t cluster = 0;
+	uint32_t group = 0;
+	uint64_t id = 0;
+	struct incident i;
+
+	while (alert_store_next_trouble(t, &cluster, &group, &id))
+		if (incidents_get(t, id, &i))
+			add(f, &i);
+	if (f->count > 0)
+		qsort(f->list, f->count, sizeof(*f->list), newest_first);
+}
+
+/* Of all there are. */
+static void find_any(struct store_txn *t, struct found *f)
+{
+	struct alert_place p = {INT64_MAX, UINT64_MAX};
+	const uint8_t *data = NULL;
+	size_t size = 0;
+	struct incident i;
+
+	while (alert_store_before(t, p, &p, &data, &size) && p.opened_ms >= f->filter->since_ms) {
+		if (incident_unpack(data, size, &i))
+			add(f, &i);
+		else
+			t->err = ERR_MALFORMED;
+	}
+}
+
 int alert_list(struct alert *a, const struct alert_filter *f, alert_on_incident *on, void *arg,
 	       size_t *ret_total, struct alert_place *ret_next)
 {
-	const struct alert_place end = {INT64_MAX, UINT64_MAX};
-	struct alert_place from = f->before.id == 0 ? end : f->before;
 	CLEANUP(rules_unref) struct rules_set *rules = rules_now(a);
 	struct store_txn t = store_begin(a->options.store, false);
-	struct alert_place p = end;
-	const uint8_t *data = NULL;
-	size_t size = 0;
-	size_t shown = 0;
-	struct alert_place last = {0, 0};
+	struct found found = {.filter = f};
+	size_t at = 0;
 	struct incident i;
 
-	*ret_total = 0;
-	*ret_next = (struct alert_place){0, 0};
-	while (alert_store_before(&t, p, &p, &data, &size) && p.opened_ms >= f->since_ms) {
-		if (!incident_unpack(data, size, &i)) {
-			t.err = ERR_MALFORMED;
-			break;
-		}
-		if (!matches(f, &i))
-			continue;
-		++*ret_total;
-		if (!is_before(p, from))
-			continue;
-		if (shown < f->max) {
-			show(&i, rules, on, arg);
-			last = p;
-		} else if (shown == f->max && f->max != 0) {
-			*ret_next = last;
-		}
-		shown++;
-	}
+	if ((f->states & 1u << INCIDENT_RESOLVED) == 0)
+		find_live(&t, &found);
+	else
+		find_any(&t, &found);
+	while (at < found.count && f->before.id != 0 && !is_before(found.list[at], f->before))
+		at++;
+	size_t end = MIN(found.count, at + f->max);
+	*ret_next =
+		end > at && end < found.count ? found.list[end - 1] : (struct alert_place){0, 0};
+	*ret_total = found.count;
+	for (; at < end && incidents_get(&t, found.list[at].id, &i); at++)
+		alert_show(&i, rules, on, arg);
 	int err = t.err;
 	store_abort(&t);
+	free(found.list);
 	return err;
 }
 
@@ -109,7 +153,7 @@ int alert_one(struct alert *a, uint64_t id, const struct alert_filter *f, alert_
 
 	bool found = incidents_get(&t, id, &i) && f->sees(f->arg, i.environment, i.cluster);
 	if (found)
-		show(&i, rules, on, arg);
+		alert_show(&i, rules, on, arg);
 	if (found && on_step != NULL)
 		each_step(&t, id, on_step, arg);
 	int err = t.err != ERR_OK ? t.err : found ? ERR_OK : ERR_NOT_FOUND;

@@ -1,51 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/alert/incidents.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
+#include "aggregator/alert/incidents_priv.h"
 #include "aggregator/alert/sight.h"
 #include "common/err.h"
 #include "common/log.h"
 
-#define TRIM_STEP 200      /* records looked at in a step */
-#define TRIM_MS 600000     /* between two walks */
 #define NOT_SEEN UINT8_MAX /* no status: nothing was seen since the start */
-
-/* A group in trouble, or one that was lately. Group 0 is the cluster. */
-struct slot {
-	uint32_t group;
-	uint64_t id;             /* of its incident */
-	uint8_t status, reason;  /* what the last pass showed */
-	uint8_t state, severity; /* of the incident: enum incident_state, enum status */
-	int64_t opened_ms;       /* of its incident */
-	int64_t next_ms;         /* see incident_next_ms() */
-	uint64_t round;          /* of the last pass that showed it */
-	UT_hash_handle hh;
-};
-
-struct place {
-	uint32_t cluster;
-	char *environment; /* owned */
-	struct slot *slots;
-};
-
-struct incidents {
-	const struct silences *silences; /* borrowed */
-	incidents_on_change *on_change;
-	void *arg;
-	struct rules_set *rules; /* referenced; NULL: not told yet */
-	struct place *places;
-	size_t place_count, place_cap;
-	size_t slot_count;
-	bool full; /* said */
-	uint64_t round;
-	struct alert_place trim_at;
-	int64_t trim_ms; /* when the next walk begins */
-};
 
 /* --- memory --- */
 
@@ -487,62 +451,4 @@ void incidents_silence(struct incidents *n, struct store_txn *t, int64_t now_ms)
 {
 	for (size_t i = 0; i < n->place_count; i++)
 		silence_place(n, t, &n->places[i], now_ms);
-}
-
-static bool is_refuse(const struct incident *i, size_t count, int64_t now_ms)
-{
-	return incident_is_past(i, now_ms) &&
-	       (count > INCIDENTS_KEPT || now_ms - i->resolved_ms > INCIDENTS_KEPT_MS);
-}
-
-void incidents_trim(struct incidents *n, struct store_txn *t, int64_t now_ms)
-{
-	size_t count = alert_store_count(t);
-	const uint8_t *data = NULL;
-	size_t size = 0;
-	struct alert_place p = n->trim_at;
-	struct incident i;
-
-	if (now_ms < n->trim_ms)
-		return;
-	for (unsigned k = 0; k < TRIM_STEP; k++) {
-		if (!alert_store_after(t, p, &p, &data, &size) ||
-		    (count <= INCIDENTS_KEPT && now_ms - p.opened_ms < INCIDENTS_KEPT_MS)) {
-			n->trim_at = (struct alert_place){0, 0};
-			n->trim_ms = now_ms + TRIM_MS;
-			return;
-		}
-		if (incident_unpack(data, size, &i) && is_refuse(&i, count, now_ms)) {
-			alert_store_del_incident(t, p);
-			count--;
-		}
-		p.id++; /* the last of all ids is never walked over: it ends a walk early, no more
-			 */
-	}
-	n->trim_at = p;
-}
-
-size_t incidents_counts(const struct incidents *n, struct incidents_count **ret_counts)
-{
-	struct incidents_count *list = calloc(n->place_count + 1, sizeof(*list));
-	size_t count = 0;
-
-	if (list == NULL)
-		abort();
-	for (size_t i = 0; i < n->place_count; i++) {
-		const struct place *p = &n->places[i];
-		size_t at = 0;
-
-		while (at < count && strcmp(list[at].environment, p->environment) != 0)
-			at++;
-		if (at == count)
-			snprintf(list[count++].environment, sizeof(list[0].environment), "%s",
-				 p->environment);
-		for (const struct slot *s = p->slots; s != NULL; s = s->hh.next)
-			if (s->state != INCIDENT_RESOLVED)
-				list[at].counts[s->state == INCIDENT_ACKNOWLEDGED]
-					       [s->severity >= STATUS_ERR]++;
-	}
-	*ret_counts = list;
-	return count;
 }

@@ -158,9 +158,9 @@ static void follow(struct leader *l)
 	atomic_store(&l->sends, sends);
 	outbox_hold(l->outbox, !sends);
 	if (sends)
-		log_warn("alert_sender", "sends=true self=%s", log_quote(c->self));
+		log_warn("alerts go out from here", "self=%s", log_quote(c->self));
 	else
-		log_info("alert_sender", "sends=false self=%s", log_quote(c->self));
+		log_info("alerts go out from another replica", "self=%s", log_quote(c->self));
 }
 
 /* False: it is to stop. */

@@ -113,17 +113,27 @@ static int64_t due_ms(const struct group *g, bool repeats)
 	return due;
 }
 
+/* Looking for it takes long, and all groups of the route ask. */
+static int64_t hours_begin(struct lane *l, int64_t now_ms)
+{
+	if (now_ms < l->asked_ms || now_ms >= l->begin_ms) {
+		l->asked_ms = now_ms;
+		l->begin_ms = route_hours_begin(l->route, now_ms);
+	}
+	return l->begin_ms;
+}
+
 static void set_due(struct notify *n, struct group *g, const struct review *v, enum slot slot)
 {
 	struct lane *l = notify_lane(n, g->route);
 
 	g->next_ms = due_ms(g, v->repeats);
 	if (g->next_ms != INT64_MAX && slot == SLOTS)
-		g->next_ms = MAX(g->next_ms, route_hours_begin(g->route, n->now_ms));
+		g->next_ms = MAX(g->next_ms, hours_begin(l, n->now_ms));
 	if (g->next_ms != INT64_MAX && l->row.storm)
 		g->next_ms = MAX(g->next_ms, l->row.next_ms);
 	if (v->held && slot != SLOT_MAIN)
-		g->next_ms = MIN(g->next_ms, route_hours_begin(g->route, n->now_ms));
+		g->next_ms = MIN(g->next_ms, hours_begin(l, n->now_ms));
 	g->next_ms = MIN(g->next_ms, v->escalate_ms);
 	l->dirty = l->dirty || v->over;
 }
@@ -161,7 +171,9 @@ void notify_told(struct notify *n, struct notify_list *list, enum slot slot, uin
 		if (notify_is_over(m)) {
 			m->row.told[slot] = 0;
 		} else {
-			m->row.told[slot] = thread;
+			/* A summary leaves it in the thread that it has. */
+			if (m->row.told[slot] == 0 || thread == m->group->row.thread)
+				m->row.told[slot] = thread;
 			m->row.told_status = MAX(m->row.told_status, m->row.status);
 			m->row.told_ms = m->row.told_ms != 0 ? m->row.told_ms : n->now_ms;
 			if (notify_has(m, MEMBER_FLAPS))

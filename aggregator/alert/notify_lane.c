@@ -42,7 +42,7 @@ bool notify_take_turn(struct notify *n, const struct route *r, enum slot slot)
 		l->row.storm = 1;
 		l->row.storm_ms = n->now_ms;
 		l->row.next_ms = l->row.start_ms + r->storm_span_ms;
-		log_warn("alert_storm", "route=%s receiver=%s messages=%lld",
+		log_warn("storm of alerts", "route=%s receiver=%s messages=%lld",
 			 log_quote(r->config->name), log_quote(r->receiver->name),
 			 (long long)r->storm_limit);
 	}

@@ -94,6 +94,7 @@ struct lane {
 	UT_hash_handle hh; /* by row.route */
 	const struct route *route;
 	bool dirty;
+	int64_t asked_ms, begin_ms; /* outside of the hours at the first: when they begin */
 	struct lane_row row;
 };
 

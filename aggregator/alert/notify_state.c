@@ -207,8 +207,8 @@ struct message *notify_member_content(struct notify *n, const struct member *m)
 		err = message_decode(data + sizeof(m->row), size - sizeof(m->row), &content);
 	if (err == ERR_OK && content->count == 1)
 		return content;
-	log_error("notify_row_unreadable", "incident=%016llx err=%s", (unsigned long long)m->row.id,
-		  err_str(err));
+	log_error("an incident to tell of cannot be read", "incident=%016llx err=%s",
+		  (unsigned long long)m->row.id, err_str(err));
 	message_free(&content);
 	return NULL;
 }

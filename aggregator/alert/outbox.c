@@ -231,9 +231,10 @@ void outbox_load(struct outbox *o, struct store_txn *t)
  * parts of the same. */
 static void supersede(struct outbox *o, struct store_txn *t, const struct outbox_row *by)
 {
-	for (struct outbox_entry *e = o->list.first; e != NULL; e = e->next) {
-		if (e->where != OUTBOX_READY || e->gone || e->row.kind != MESSAGE_REPEAT ||
-		    e->row.thread != by->thread || strcmp(e->row.receiver, by->receiver) != 0)
+	struct outbox_entry *e = outbox_list_same(&o->list, by->receiver, by->thread);
+
+	for (; e != NULL; e = e->next_same) {
+		if (e->where != OUTBOX_READY || e->gone || e->row.kind != MESSAGE_REPEAT)
 			continue;
 		e->gone = true;
 		alert_store_del(t, ALERT_OUTBOX, e->row.id);
@@ -248,7 +249,7 @@ static void refuse(struct outbox *o, struct store_txn *t, struct outbox_row *row
 	snprintf(row->error, sizeof(row->error), "too many messages wait already");
 	o->counts.dead++;
 	write_row(t, row, message->data, message->size);
-	log_error("outbox_full", "receiver=%s key=%016llx", log_quote(row->receiver),
+	log_error("too many messages wait", "receiver=%s key=%016llx", log_quote(row->receiver),
 		  (unsigned long long)row->key);
 }
 

@@ -120,6 +120,16 @@ struct outbox_entry *outbox_list_find(const struct outbox_list *l, uint64_t id)
 	return e;
 }
 
+struct outbox_entry *outbox_list_same(const struct outbox_list *l, const char *receiver,
+				      uint64_t thread)
+{
+	uint64_t id = hash_u64(hash_str(HASH_SEED, receiver), thread);
+	struct outbox_queue *q = NULL;
+
+	HASH_FIND(hh, l->queues, &id, sizeof(id), q);
+	return q == NULL ? NULL : q->first;
+}
+
 bool outbox_list_turn(const struct outbox_entry *e)
 {
 	return e->where == OUTBOX_READY && !e->gone && e->queue->first == e &&

@@ -57,6 +57,10 @@ void outbox_list_drop(struct outbox_list *l, struct outbox_entry *e);
 /* NULL: there is none. */
 struct outbox_entry *outbox_list_find(const struct outbox_list *l, uint64_t id);
 
+/* The first of a thread and receiver, the others follow by next_same; NULL: there is none. */
+struct outbox_entry *outbox_list_same(const struct outbox_list *l, const char *receiver,
+				      uint64_t thread);
+
 /* Whether it is its turn, whatever its time. */
 bool outbox_list_turn(const struct outbox_entry *e);
 

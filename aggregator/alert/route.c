@@ -144,7 +144,8 @@ static int make_node(const struct alert_config *c, struct node *n, const struct 
 			err = make_regex(b->group_deny, &n->deny, &n->has_deny);
 	}
 	if (err != ERR_OK)
-		log_error("route_unusable", "route=%s err=%s", log_quote(a->name), err_str(err));
+		log_error("a route cannot be used", "route=%s err=%s", log_quote(a->name),
+			  err_str(err));
 	return err;
 }
 

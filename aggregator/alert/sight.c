@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 /* What is wrong, as one would say it. */
 static const char *words(enum reason r)

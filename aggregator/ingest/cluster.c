@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/log.h"
 
 /* Between environment and name in the store's name of a cluster; neither may hold it. */
 #define SEPARATOR '/'
@@ -180,6 +181,19 @@ size_t clusters_of_agent(const struct clusters *c, const char *agent)
 	return count;
 }
 
+/* Burrow's paths name a cluster without its environment, so of two of one name they show one. */
+static void warn_of_namesakes(const struct clusters *c, const struct cluster *one,
+			      const char *environment)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (c->list[i] != one && strcmp(c->list[i]->name, one->name) == 0)
+			log_warn("two environments have a cluster of one name",
+				 "cluster=%s environments=%s,%s do=%s", log_quote(one->name),
+				 log_quote(c->list[i]->origin.environment), log_quote(environment),
+				 log_quote("ask /api/v1 with ?env=; /v3 shows that of the "
+					   "environment that sorts first"));
+}
+
 struct cluster *clusters_take(struct clusters *c, struct store_txn *t, struct names *n,
 			      const char *environment, const char *name)
 {
@@ -190,8 +204,10 @@ struct cluster *clusters_take(struct clusters *c, struct store_txn *t, struct na
 	if (id == 0)
 		return NULL;
 	struct cluster *one = clusters_by_id(c, id);
-	if (one == NULL)
+	if (one == NULL) {
 		one = add(c, n, id);
+		warn_of_namesakes(c, one, environment);
+	}
 	one->touched = true;
 	return one;
 }

@@ -25,6 +25,7 @@ struct cluster {
 	bool due;              /* that pass is complete and not judged yet */
 	bool judged;           /* in the transaction under way */
 	bool stale;            /* the view hung up says that the agent is blind */
+	bool untold;           /* the writer's hook does not know that it is stale */
 	bool news;             /* the agent has reported since */
 	bool touched;          /* the transaction under way has changed it */
 	bool due_stored;       /* what due was when the last transaction ended */

@@ -299,7 +299,7 @@ static void put_group_sentence(struct diary *d, const struct view_group *g, enum
 	if (before == STATUS_NOTFOUND)
 		buf_puts(&d->text, "first seen; ");
 	if (g->status == STATUS_OK || w->count == 0) {
-		explain_quiet_group(g->partition_count, g->total_lag, &d->text);
+		explain_quiet_group(g->partition_count, g->unknown_count, g->total_lag, &d->text);
 		return;
 	}
 	buf_printf(&d->text, "%zu of %zu partitions: %s, first %s/%" PRId32 ": ", w->count,

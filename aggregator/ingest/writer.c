@@ -48,9 +48,15 @@ void writer_judge(struct writer *w, struct cluster *c)
 		w->options.hook->judged(w->options.hook->arg, &w->txn, v, clock_wall_ms());
 }
 
+/* The store was full a moment ago: what can wait does, for a failure has all memory read again. */
+static bool must_rest(const struct writer *w)
+{
+	return w->alone && clock_mono_ms() - w->failed_mono < WRITER_TROUBLE_MS;
+}
+
 static void judge_due(struct writer *w)
 {
-	if (w->alone && clock_mono_ms() - w->failed_mono < WRITER_TROUBLE_MS)
+	if (must_rest(w))
 		return;
 	for (size_t i = 0; i < clusters_count(w->clusters); i++) {
 		if (w->view_count == WRITER_VIEWS || (w->alone && w->view_count != 0))
@@ -67,7 +73,8 @@ static void tell_blind(const struct cluster *c, bool takes_writes)
 		 log_quote(takes_writes ? c->origin.problem : "the store takes no writes"));
 }
 
-/* Show that an agent is blind, and what it says of it; or that what it says cannot be stored. */
+/* Show that an agent is blind, and what it says of it; or that what it says cannot be stored: then
+ * the hook, which could not write of it, is told later, if it is so still. */
 static void mark_blind(struct writer *w)
 {
 	for (size_t i = 0; i < clusters_count(w->clusters); i++) {
@@ -75,7 +82,7 @@ static void mark_blind(struct writer *w)
 		int64_t silent_ms = clock_mono_ms() - c->passed_mono;
 
 		if (c->track.last_ms == 0 || !evaluate_blind(c, silent_ms) ||
-		    (c->stale && !c->news))
+		    (c->stale && !c->news && (!c->untold || w->counts.degraded)))
 			continue;
 		if (!c->stale)
 			tell_blind(c, !w->counts.degraded);
@@ -83,7 +90,8 @@ static void mark_blind(struct writer *w)
 		c->news = false;
 		struct store_txn t = store_begin(w->options.store, false);
 		struct view *v = evaluate(w, c, &t, silent_ms);
-		if (t.err == ERR_OK && w->options.hook != NULL)
+		c->untold = w->counts.degraded;
+		if (t.err == ERR_OK && w->options.hook != NULL && !c->untold)
 			w->options.hook->blind(w->options.hook->arg, v);
 		if (t.err == ERR_OK)
 			board_publish(w->options.board, v);
@@ -226,7 +234,7 @@ static void alarm_work(struct writer *w)
 	const struct writer_hook *hook = w->options.hook;
 	int64_t now_ms = clock_wall_ms();
 
-	if (hook != NULL && hook->pending(hook->arg, now_ms))
+	if (hook != NULL && !must_rest(w) && hook->pending(hook->arg, now_ms))
 		hook->work(hook->arg, writer_begin(w), now_ms);
 }
 

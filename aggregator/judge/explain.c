@@ -261,19 +261,21 @@ void explain(const struct judge_input *in, const struct verdict *v, struct buf *
 	explain_facts(&f, out);
 }
 
-void explain_quiet_group(size_t partitions, uint64_t total_lag, struct buf *out)
+void explain_quiet_group(size_t partitions, size_t unknown, uint64_t total_lag, struct buf *out)
 {
 	if (partitions == 0) {
 		buf_puts(out, "nothing is committed yet, so there is nothing to judge");
 		return;
 	}
 	if (partitions == 1)
-		buf_puts(out, "its one partition is OK, ");
+		buf_puts(out, "its one partition is OK");
 	else
-		buf_printf(out, "all partitions (%zu) are OK, ", partitions);
-	if (total_lag == 0)
-		buf_puts(out, "no messages wait");
-	else
-		buf_printf(out, "%" PRIu64 " %s", total_lag,
+		buf_printf(out, "all partitions (%zu) are OK", partitions);
+	if (unknown < partitions && total_lag == 0)
+		buf_puts(out, ", no messages wait");
+	else if (unknown < partitions)
+		buf_printf(out, ", %" PRIu64 " %s", total_lag,
 			   total_lag == 1 ? "message waits" : "messages wait");
+	if (unknown > 0)
+		buf_printf(out, ", the lag of %zu is not known", unknown);
 }

@@ -86,8 +86,8 @@ void explain_facts(const struct explain_facts *f, struct buf *out);
 /* Whether the sentence of a reason needs nothing but offsets, lags and the window. */
 bool explain_is_plain(enum reason reason);
 
-/* A group none of whose partitions is in trouble. */
-void explain_quiet_group(size_t partitions, uint64_t total_lag, struct buf *out);
+/* A group none of whose partitions is in trouble. unknown: of how many the lag is not known. */
+void explain_quiet_group(size_t partitions, size_t unknown, uint64_t total_lag, struct buf *out);
 
 /* As explain() writes them: 12904 as "12,904", 250000 as "4 min 10 s", the two greatest units. */
 void explain_count(struct buf *out, int64_t n);

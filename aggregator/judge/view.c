@@ -29,7 +29,7 @@ struct view_memory {
 
 struct board {
 	pthread_mutex_t mtx;
-	struct view **views; /* under mtx; by cluster name, each referenced */
+	struct view **views; /* under mtx; by cluster name and environment, each referenced */
 	size_t count, cap;   /* under mtx */
 	atomic_uint_fast64_t serial;
 };
@@ -200,7 +200,7 @@ void view_sum_group(struct view_group *g)
 
 	g->total_lag = 0;
 	g->lost = g->eta_ms = 0;
-	g->max_lag = g->worst = g->bad_count = 0;
+	g->max_lag = g->worst = g->bad_count = g->unknown_count = 0;
 	g->time_lag_ms = g->margin_ms = VIEW_UNKNOWN;
 	g->time_lag_at_least = g->margin_at_least = false;
 	g->reason = REASON_NONE;
@@ -209,6 +209,7 @@ void view_sum_group(struct view_group *g)
 
 		add_partition(g, i);
 		complete += p->complete >= 1.0F;
+		g->unknown_count += p->lag < 0;
 		g->bad_count += p->counted && p->status > STATUS_OK;
 		if (p->counted && p->status > worst) {
 			worst = p->status;
@@ -355,6 +356,14 @@ static struct view *take_down(struct board *b, uint32_t cluster_id)
 	return v;
 }
 
+/* Of clusters of one name it must not depend on the last pass which comes first. */
+static int compare(const struct view *a, const struct view *b)
+{
+	int order = strcmp(a->cluster, b->cluster);
+
+	return order != 0 ? order : strcmp(a->environment, b->environment);
+}
+
 static void hang_up(struct board *b, struct view *v)
 {
 	if (b->count == b->cap) {
@@ -364,7 +373,7 @@ static void hang_up(struct board *b, struct view *v)
 			abort();
 	}
 	size_t at = b->count++;
-	while (at > 0 && strcmp(b->views[at - 1]->cluster, v->cluster) > 0) {
+	while (at > 0 && compare(b->views[at - 1], v) > 0) {
 		b->views[at] = b->views[at - 1];
 		at--;
 	}

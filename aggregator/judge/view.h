@@ -7,7 +7,8 @@
  *
  * The writer builds a view and hangs it up; readers take a reference, read without locks, and
  * give it back. All memory of a view is its own; it goes with the last reference. Clusters differ
- * in number and in name.
+ * in number, and in name
+ * or environment.
  */
 
 #include <stdatomic.h>
@@ -85,10 +86,11 @@ struct view_group {
 	uint32_t rebalances;                     /* generations begun in the window, 8 at most */
 	const struct view_partition *partitions; /* by topic, partition */
 	size_t partition_count;
-	size_t max_lag;    /* index of the first partition with the greatest lag, if any */
-	size_t worst;      /* index of the first counted partition with the worst status, if any */
-	size_t bad_count;  /* counted partitions that are not OK */
-	const char *state; /* "Stable", "Empty", ...; "" unknown */
+	size_t max_lag; /* index of the first partition with the greatest lag, if any */
+	size_t worst;   /* index of the first counted partition with the worst status, if any */
+	size_t unknown_count; /* partitions whose lag is not known, and not in total_lag */
+	size_t bad_count;     /* counted partitions that are not OK */
+	const char *state;    /* "Stable", "Empty", ...; "" unknown */
 	const char *protocol; /* "classic", "consumer", ...; "" unknown */
 	uint32_t member_count;
 	int32_t generation;
@@ -124,7 +126,7 @@ struct view {
 	uint64_t pass;
 	uint32_t interval_ms;
 	int64_t received_ms; /* when that pass was complete here, aggregator's clock */
-	bool stale; /* the agent is blind: verdicts are those of as_of_ms */
+	bool stale;          /* the agent is blind: verdicts are those of as_of_ms */
 	struct view_agent agent;
 	const struct view_group *groups; /* by name */
 	size_t group_count;
@@ -174,11 +176,13 @@ void board_remove(struct board *b, uint32_t cluster_id);
  * cluster, group or topic. */
 void board_drop_group(struct board *b, uint32_t cluster_id, uint32_t group_id, const char *topic);
 
-/* The cluster's latest view, referenced; NULL if there is none. Names compare exactly; if exact
+/* The cluster's latest view, referenced; NULL if there is none. Of environments that share a name
+ * the first in their order. Names compare exactly; if exact
  * fails and there is one alone that differs in case only, that one (Burrow lower-cased names). */
 struct view *board_get(struct board *b, const char *cluster);
 
-/* All views, referenced, sorted by cluster name. Caller unrefs each and frees the array. */
+/* All views, referenced, sorted by cluster name, then environment. Caller unrefs each and frees the
+ * array. */
 size_t board_all(struct board *b, struct view ***ret_views);
 
 /* Changes with every publish or removal. */

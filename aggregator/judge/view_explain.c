@@ -38,7 +38,7 @@ void view_explain(const struct view_partition *p, struct buf *out)
 void view_explain_group(const struct view_group *g, struct buf *out)
 {
 	if (g->bad_count == 0) {
-		explain_quiet_group(g->partition_count, g->total_lag, out);
+		explain_quiet_group(g->partition_count, g->unknown_count, g->total_lag, out);
 		return;
 	}
 	const struct view_partition *p = &g->partitions[g->worst];

@@ -180,12 +180,16 @@ static void put_agent(struct cells *c, const struct list_row *row, void *arg)
 	const struct agent *a = row != NULL ? row->item : &none;
 	int64_t received_ms = 0;
 	const struct view *v = newest(a, &received_ms);
+	const char *version = v != NULL ? v->agent.software : "";
 	size_t stale = 0;
+
+	if (v == NULL && a->link != NULL)
+		version = a->link->software;
 
 	for (size_t i = 0; i < a->count; i++)
 		stale += a->views[i]->stale;
 	cells_str(c, "agent", a->name);
-	cells_str(c, "version", v != NULL ? v->agent.software : a->link ? a->link->software : "");
+	cells_str(c, "version", version);
 	cells_str(c, "environment", v != NULL ? v->environment : "");
 	cells_str(c, "problem", v != NULL ? v->agent.problem : "");
 	cells_int(c, "stale", (int64_t)stale);
@@ -234,10 +238,14 @@ static void add_agents(struct list *l, struct agents *all)
 
 	while (at < all->views.count || link < all->link_count) {
 		struct agent a = {.views = all->views.list + at};
-		int order = at == all->views.count    ? 1
-			    : link == all->link_count ? -1
-						      : strcmp(all->views.list[at]->agent.name,
-							       all->links[link].name);
+		int order = 0; /* negative: the next is in the views only; positive: not there */
+
+		if (at == all->views.count)
+			order = 1;
+		else if (link == all->link_count)
+			order = -1;
+		else
+			order = strcmp(all->views.list[at]->agent.name, all->links[link].name);
 
 		a.name = order <= 0 ? all->views.list[at]->agent.name : all->links[link].name;
 		while (at < all->views.count &&

@@ -42,6 +42,7 @@ static void put_reasons(struct cells *c, const struct view_group *g)
 static void put_numbers(struct cells *c, const struct view_group *g)
 {
 	cells_int(c, "lag", (int64_t)MIN(g->total_lag, (uint64_t)INT64_MAX));
+	cells_int(c, "lag_unknown_count", (int64_t)g->unknown_count);
 	cells_known(c, "max_lag", g->partition_count == 0 ? 0 : g->partitions[g->max_lag].lag);
 	cells_known(c, "time_lag_ms", g->time_lag_ms);
 	cells_bool(c, "time_lag_at_least", g->time_lag_at_least);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "aggregator/serve/api.h"
+#include "aggregator/serve/deliver.h"
 #include "aggregator/serve/problem.h"
 #include "common/err.h"
 
@@ -69,8 +70,9 @@ void api_events(struct server *s, const struct request *rq, struct response *rs)
 
 	if (!query_check(rq, "env before limit pretty", rs) || !api_find_group(s, rq, rs, &g) ||
 	    !api_query_time(rq, "before", g.view->as_of_ms, &before_ms, rs) ||
-	    !api_query_number(rq, "limit", PAST_EVENTS, &limit, rs))
-		return;
+	    !api_query_number(rq, "limit", PAST_EVENTS, &limit, rs) ||
+	    deliver_known(s, rq, deliver_mix(DELIVER_TAG_START, g.view->serial), false, rs))
+		return; /* events come with the pass that the view shows */
 	rs->type = "application/json";
 	json_begin_object(&j);
 	api_group_head(&j, &g);

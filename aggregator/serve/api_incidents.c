@@ -9,6 +9,7 @@
 #include "aggregator/serve/api.h"
 #include "aggregator/serve/json_in.h"
 #include "aggregator/serve/problem.h"
+#include "aggregator/serve/query.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/glob.h"
@@ -191,7 +192,9 @@ void api_incidents(struct server *s, const struct request *rq, struct response *
 	struct texts texts;
 	size_t total = 0;
 
-	if (a == NULL || !get_ask(rq, rs, &texts, &ask))
+	if (a == NULL ||
+	    !query_check(rq, "state env cluster group status since limit cursor pretty", rs) ||
+	    !get_ask(rq, rs, &texts, &ask))
 		return;
 	int err = a->incidents(a->arg, &ask, &list, &total, &next);
 	if (err != ERR_OK || list.err != ERR_OK) {
@@ -227,7 +230,7 @@ void api_incident(struct server *s, const struct request *rq, struct response *r
 	const struct server_alarms *a = alarms(s, rs);
 	uint64_t id = 0;
 
-	if (a != NULL && get_id(rq, rs, &id))
+	if (a != NULL && query_check(rq, "pretty", rs) && get_id(rq, rs, &id))
 		show(a, rq, id, rs);
 }
 
@@ -278,7 +281,7 @@ void api_incident_resolve(struct server *s, const struct request *rq, struct res
 struct seen {
 	struct view **views;
 	size_t count;
-	bool all;
+	const struct access *who;
 };
 
 static bool concerns(void *arg, const char *environment, const char *cluster)
@@ -289,16 +292,17 @@ static bool concerns(void *arg, const char *environment, const char *cluster)
 		if (glob_match(environment, seen->views[i]->environment) &&
 		    glob_match(cluster, seen->views[i]->cluster))
 			return true;
-	return seen->all;
+	/* All, or one by its name that no agent has told of yet. */
+	return seen->who->scope == 0 || access_sees(seen->who, environment, cluster);
 }
 
 void api_silences(struct server *s, const struct request *rq, struct response *rs)
 {
 	const struct server_alarms *a = alarms(s, rs);
-	struct seen seen = {.all = rq->who->scope == 0};
+	struct seen seen = {.who = rq->who};
 	struct json j = {.out = &rs->body};
 
-	if (a == NULL)
+	if (a == NULL || !query_check(rq, "pretty", rs))
 		return;
 	seen.count = server_all_views(s, rq, &seen.views);
 	rs->type = "application/json";

@@ -14,6 +14,7 @@
 #include "aggregator/serve/clients.h"
 #include "aggregator/serve/headers.h"
 #include "aggregator/serve/listen.h"
+#include "aggregator/serve/stream.h"
 #include "aggregator/serve/tls.h"
 #include "common/clock.h"
 #include "common/err.h"
@@ -24,6 +25,7 @@
 #define THREADS 4
 #define CONNECTIONS_MAX (THREADS * 120U)
 #define CONNECTION_MEMORY ((size_t)32 * 1024) /* request line, headers and the buffers of one */
+#define STREAM_BLOCK ((size_t)8 * 1024)       /* of a stream, at a time */
 #define COMPLAINTS_EVERY_MS 10000
 #define FINISH_MS 2000 /* at the end, for answers that are being sent */
 #define ASK_MS 15000   /* for a whole request, beyond the time that a client may be silent */
@@ -175,6 +177,57 @@ static struct MHD_Response *response_of_parts(struct response *rs)
 	return response;
 }
 
+/* An answer that goes on as things happen. */
+struct flow {
+	struct MHD_Connection *connection;
+	struct stream_reader *reader;
+};
+
+static void resume(void *arg)
+{
+	MHD_resume_connection(arg);
+}
+
+static ssize_t on_flow(void *arg, uint64_t position, char *out, size_t max)
+{
+	struct flow *flow = arg;
+	ptrdiff_t size = stream_read(flow->reader, out, max);
+
+	(void)position;
+	if (size < 0)
+		return MHD_CONTENT_READER_END_OF_STREAM;
+	if (size > 0)
+		return size;
+	MHD_suspend_connection(flow->connection);
+	stream_await(flow->reader, resume, flow->connection);
+	return 0;
+}
+
+static void free_flow(void *arg)
+{
+	struct flow *flow = arg;
+
+	stream_reader_free(&flow->reader);
+	free(flow);
+}
+
+static struct MHD_Response *response_of_stream(struct MHD_Connection *connection,
+					       struct response *rs)
+{
+	struct flow *flow = malloc(sizeof(*flow));
+
+	if (flow == NULL)
+		return NULL;
+	*flow = (struct flow){connection, rs->stream};
+	struct MHD_Response *response = MHD_create_response_from_callback(
+		MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_flow, flow, free_flow);
+	if (response == NULL)
+		free(flow);
+	else
+		rs->stream = NULL;
+	return response;
+}
+
 /* rs's bytes without a copy; what is taken over is gone from rs. */
 static struct MHD_Response *response_of(struct response *rs)
 {
@@ -223,7 +276,8 @@ static const char *header_of(struct MHD_Connection *connection, const char *name
 static enum MHD_Result send_answer(const struct http *h, struct MHD_Connection *connection,
 				   struct response *rs, bool close)
 {
-	struct MHD_Response *response = response_of(rs);
+	struct MHD_Response *response =
+		rs->stream != NULL ? response_of_stream(connection, rs) : response_of(rs);
 	char retry[16] = "";
 
 	if (rs->retry_after_s > 0)
@@ -304,6 +358,7 @@ static enum MHD_Result answer(const struct http *h, struct MHD_Connection *conne
 			     .accept_encoding =
 				     header_of(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING),
 			     .if_none_match = header_of(connection, MHD_HTTP_HEADER_IF_NONE_MATCH),
+			     .last_event_id = header_of(connection, "Last-Event-ID"),
 			     .certificate = certificate_of(h, connection, x->client)};
 	struct response rs;
 
@@ -322,6 +377,8 @@ static enum MHD_Result refuse(const struct http *h, struct MHD_Connection *conne
 
 	response_init(&rs);
 	server_refuse(h->server, &rq, status, message, &rs);
+	if (status == 405)
+		snprintf(rs.allow, sizeof(rs.allow), "DELETE, GET, HEAD, OPTIONS, POST, PUT");
 	enum MHD_Result ok = send_answer(h, connection, &rs, true);
 	response_free(&rs);
 	return ok;
@@ -356,6 +413,8 @@ static enum MHD_Result look_at_headers(const struct http *h, struct MHD_Connecti
 	uint64_t size = headers.body_size;
 	if (size == 0)
 		return MHD_YES;
+	if (m == METHOD_OTHER)
+		return refuse(h, connection, x, 405, "there is no such method here");
 	if (m != METHOD_POST && m != METHOD_PUT && m != METHOD_DELETE)
 		return refuse(h, connection, x, 400, "a request with this method has no body");
 	if (size > REQUEST_BODY_MAX && size != UINT64_MAX)
@@ -421,7 +480,7 @@ static struct MHD_Daemon *start_daemon(struct http *h, const struct http_options
 	};
 	const struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
 	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG | MHD_USE_ITC |
-			 (o->tls ? MHD_USE_TLS : 0U);
+			 MHD_ALLOW_SUSPEND_RESUME | (o->tls ? MHD_USE_TLS : 0U);
 
 	/* The logger comes first, or what the others complain about is not seen. */
 	return MHD_start_daemon(
@@ -479,6 +538,8 @@ void http_stop(struct http **h)
 	*h = NULL;
 	if (gone == NULL)
 		return;
+	if (server_stream(gone->server) != NULL)
+		stream_close(server_stream(gone->server));
 	/* libmicrohttpd follows a null pointer when it is stopped while it refuses a request: it is
 	 * stopped when there are no requests. */
 	int fd = MHD_quiesce_daemon(gone->daemon);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregator/serve/api_outbox.h"
 #include "aggregator/serve/exposition.h"
 #include "aggregator/serve/metrics_incidents.h"
 #include "common/clock.h"
@@ -608,6 +609,7 @@ void metrics_scrape(struct server *s, const struct request *rq, struct response 
 	put_failures(&rs->body, server_config(s)->auth);
 	put_ingest(&rs->body, server_calls(s));
 	put_store(&rs->body, server_calls(s));
+	api_outbox_metrics(&rs->body, server_calls(s), rq->who);
 	metrics_incidents(&rs->body, server_calls(s), rq->who);
 	rs->shared = rendered(server_metrics(s), serial, rq->who->scope, &views);
 	if (rs->shared == NULL)

@@ -94,6 +94,18 @@ static bool refuse(struct response *rs, const char *name, size_t name_size, cons
 	return false;
 }
 
+/* A flag that stands there without a value is on. */
+static bool is_flag(const char *value)
+{
+	static const char *const VALUES[] = {"", "0", "1", "false", "true"};
+
+	for (size_t i = 0; i < ARRAY_LEN(VALUES); i++) {
+		if (strcmp(value, VALUES[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 bool query_check(const struct request *rq, const char *allowed, struct response *rs)
 {
 	char text[REQUEST_TARGET_MAX + 1];
@@ -114,6 +126,8 @@ bool query_check(const struct request *rq, const char *allowed, struct response 
 		    unescape_value(at + name_size + 1, size - name_size - 1, text) != ERR_OK)
 			return refuse(rs, at, name_size,
 				      "must be text whose percent escapes are whole", NULL);
+		if (size > name_size && word_place(FLAGS, at, name_size) != 0 && !is_flag(text))
+			return refuse(rs, at, name_size, "must be 1, 0, true or false", NULL);
 		seen |= 1u << place;
 		at += size + (at[size] == '&');
 	}

@@ -35,6 +35,7 @@ struct request {
 	const char *accept;          /* the header; NULL: none */
 	const char *accept_encoding; /* the header; NULL: none */
 	const char *if_none_match;   /* the header; NULL: none */
+	const char *last_event_id;   /* the header; NULL: none */
 	const char *certificate;     /* common name of the client's, verified; NULL: none */
 	uint8_t from[16];            /* address of the client: IPv6, or IPv4 mapped into it */
 
@@ -52,6 +53,9 @@ struct response_header {
 	const char *name, *value;
 };
 
+struct stream_reader; /* stream.h */
+void stream_reader_free(struct stream_reader **r);
+
 struct response {
 	int status;
 	const char *type; /* Content-Type, static; NULL: none */
@@ -67,8 +71,9 @@ struct response {
 	uint64_t tag; /* what the body was made from, see deliver.h; 0: it is not kept */
 	bool csv;     /* tag was told with this */
 	/* What is sent is body, then shared. */
-	struct buf body;     /* owned */
-	struct body *shared; /* referenced; NULL for none */
+	struct buf body;              /* owned */
+	struct body *shared;          /* referenced; NULL for none */
+	struct stream_reader *stream; /* owned: it is sent instead, as it comes; NULL for none */
 };
 
 static inline void response_init(struct response *rs)
@@ -82,4 +87,5 @@ static inline void response_free(struct response *rs)
 	buf_free(&rs->link);
 	buf_free(&rs->body);
 	body_unref(&rs->shared);
+	stream_reader_free(&rs->stream);
 }

@@ -13,7 +13,10 @@
 #include "aggregator/serve/api_group.h"
 #include "aggregator/serve/api_history.h"
 #include "aggregator/serve/api_incidents.h"
+#include "aggregator/serve/api_outbox.h"
+#include "aggregator/serve/api_openapi.h"
 #include "aggregator/serve/api_partition.h"
+#include "aggregator/serve/api_stream.h"
 #include "aggregator/serve/api_topic.h"
 #include "aggregator/serve/cache.h"
 #include "aggregator/serve/deliver.h"
@@ -101,6 +104,8 @@ static const struct route ROUTES[] = {
 	 api_history_partition, ACCESS_NEEDS_READ},
 	{METHOD_GET, "/api/v1/agents", api_agents, ACCESS_NEEDS_READ},
 	{METHOD_GET, "/api/v1/agents/:agent", api_agent, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/api/v1/openapi.json", api_openapi, ACCESS_NEEDS_NOTHING},
+	{METHOD_GET, "/api/v1/stream", api_stream, ACCESS_NEEDS_READ},
 	{METHOD_GET, "/api/v1/rules", rules_api_list, ACCESS_NEEDS_READ},
 	{METHOD_POST, "/api/v1/rules/reload", rules_api_reload, ACCESS_NEEDS_ADMIN_OF_ALL},
 	{METHOD_GET, "/api/v1/clusters/:cluster/groups/:group/rules", rules_api_group,
@@ -114,6 +119,8 @@ static const struct route ROUTES[] = {
 	{METHOD_GET, "/api/v1/silences", api_silences, ACCESS_NEEDS_READ},
 	{METHOD_POST, "/api/v1/silences", api_silence_add, ACCESS_NEEDS_ADMIN},
 	{METHOD_DELETE, "/api/v1/silences/:id", api_silence_delete, ACCESS_NEEDS_ADMIN},
+
+	{METHOD_GET, "/api/v1/outbox", api_outbox, ACCESS_NEEDS_READ},
 
 	{METHOD_GET, "/burrow/admin", health_admin, ACCESS_NEEDS_NOTHING},
 	{METHOD_GET, "/burrow/admin/ready", health_admin_ready, ACCESS_NEEDS_NOTHING},
@@ -361,4 +368,9 @@ void server_handle(struct server *s, struct request *rq, struct response *rs)
 		server_refuse(s, rq, 503, "no memory for the answer", rs);
 	if (rq->who != NULL && access_changes(rq->need))
 		audit(rq, rs);
+}
+
+struct stream *server_stream(struct server *s)
+{
+	return s->config.stream;
 }

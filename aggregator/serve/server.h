@@ -62,6 +62,26 @@ struct server_deed {
 /* Whether a cluster of these patterns is one that who asks sees. */
 typedef bool server_concerns(void *arg, const char *environment, const char *cluster);
 
+/* Bits of what a message is. */
+#define SERVER_WAITING 1u
+#define SERVER_SENT 2u
+#define SERVER_DEAD 4u
+#define SERVER_ELSEWHERE 8u
+#define SERVER_OUTBOX_ALL 15u
+
+struct server_outbox_ask {
+	unsigned states;
+	size_t max;
+	uint64_t next; /* where to go on; set to where the next goes on, 0: there is no more */
+};
+
+/* Messages now, and since the start. */
+struct server_delivery {
+	bool sends; /* this replica does */
+	uint64_t waiting, held, sent, dead, retries;
+	int64_t oldest_ms; /* 0: none waits */
+};
+
 struct server_alarms {
 	void *arg;
 
@@ -89,6 +109,10 @@ struct server_alarms {
 		       void (*emit)(void *emit_arg, const char *environment, bool acknowledged,
 				    bool err, uint64_t count),
 		       void *emit_arg);
+
+	/* Append the objects of messages, the oldest first. Both NULL: there are none. */
+	int (*outbox)(void *arg, struct server_outbox_ask *ask, struct buf *out);
+	void (*delivery)(void *arg, struct server_delivery *ret_d);
 };
 
 /* An agent that has said hello since the start. */
@@ -154,6 +178,7 @@ struct server_config {
 	const char *listen;
 	const char *allow_origin; /* "": no such header */
 	struct auth *auth;        /* who may ask what */
+	struct stream *stream;    /* NULL: nobody can follow what happens */
 	const char *host;         /* this machine's name, for "request" in answers; "": asked for */
 	int64_t idle_timeout_ms;
 	int64_t expire_group_ms;
@@ -212,4 +237,5 @@ const struct server_config *server_config(const struct server *s);
 const struct server_calls *server_calls(const struct server *s);
 struct cache *server_cache(struct server *s);
 struct metrics *server_metrics(struct server *s);
+struct stream *server_stream(struct server *s); /* NULL: none */
 bool server_ready(const struct server *s);

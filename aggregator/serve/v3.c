@@ -117,10 +117,12 @@ void v3_clusters(struct server *s, const struct request *rq, struct response *rs
 
 	json_key(&j, "clusters");
 	json_begin_array(&j);
-	for (size_t i = 0; i < count; i++) {
-		json_str(&j, views[i]->cluster);
+	/* Two environments may share a name: it is one that can be asked for. */
+	for (size_t i = 0; i < count; i++)
+		if (i == 0 || strcmp(views[i]->cluster, views[i - 1]->cluster) != 0)
+			json_str(&j, views[i]->cluster);
+	for (size_t i = 0; i < count; i++)
 		view_unref(&views[i]);
-	}
 	free(views);
 	json_end_array(&j);
 	v3_end(&j, s, rq);

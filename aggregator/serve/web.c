@@ -58,3 +58,8 @@ bool web_answer(const struct request *rq, struct response *rs)
 	buf_put(&rs->body, f->data, f->size);
 	return true;
 }
+
+const struct web_file *web_find(const char *path)
+{
+	return find(path, strlen(path));
+}

@@ -24,3 +24,6 @@ extern const size_t WEB_FILE_COUNT;
 /* Answer with a file of the page. "/" is the page only to who accepts HTML, so that to Burrow's
  * clients it stays what it is. False: the request is not for the page, and rs is as it was. */
 bool web_answer(const struct request *rq, struct response *rs);
+
+/* One of its files by its path; NULL: there is none. */
+const struct web_file *web_find(const char *path);

@@ -193,6 +193,9 @@ def test_clusters_of_one_name_are_told_apart(own_broker, aggregator, start_agent
         assert (one["environment"], one["agent"]["name"]) == (env, agent)
         assert asker.json("/clusters/Twin/groups/readers?env=" + env)["environment"] == env
         assert asker.json("/environments/%s/groups" % env)["total"] == 1
+    # Burrow's paths know no environments: they show one of the two, always the same.
+    assert aggregator.clusters() == ["Twin"]
+    assert "two environments have a cluster of one name" in aggregator.log()
     thief = start_agent("third", [aggregator], [cluster("Twin", own_broker.bootstrap, "PROD")])
     wait_for("the refusal", 30,
              lambda: asker.json("/agents/third")["rejected"] > 0

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Incidents of a real cluster: opened, worse, acknowledged, resolved, and never lost or doubled."""
 
+import http.server
 import json
 import re
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -14,17 +16,20 @@ from clients import create_topic, delete_group, retry, unique
 from warren import AGGREGATOR, Aggregator, cluster, wait_for
 
 TOKEN = "a-token-of-this-test"
+FAR_TOKEN = "a-token-for-other-clusters"
 JUDGE = {"stop_after_min": "10s", "stop_after_max": "60s", "warn_after": "10s"}
 
 
 def make_aggregator(dir, name="aggregator", **changes):
-    token = dir / "token"
-    token.write_text(TOKEN + "\n")
-    token.chmod(0o600)
+    for file, secret in (("token", TOKEN), ("far_token", FAR_TOKEN)):
+        (dir / file).write_text(secret + "\n")
+        (dir / file).chmod(0o600)
     a = Aggregator(dir, name, judge=JUDGE, **changes)
     config = dict(a.settings)
     config["http"] = {**config["http"], "anonymous": "read",
-                      "auth": [{"name": "ops", "token_file": str(token), "roles": ["admin"]}]}
+                      "auth": [{"name": "ops", "token_file": str(dir / "token"), "roles": ["admin"]},
+                               {"name": "far", "token_file": str(dir / "far_token"),
+                                "roles": ["admin"], "clusters": ["TEST/far-*"]}]}
     a.write_config(config)
     return a.start()
 
@@ -180,6 +185,9 @@ def check_hands(first, groups):
     id = open_of(first, kept.name)["id"]
     path = "/api/v1/incidents/%s/acknowledge" % id
     assert change(first, path, token="wrong")[0] == 401
+    assert change(first, path, token=FAR_TOKEN)[0] == 404
+    _, seen = change(first, "/api/v1/incidents?state=all", method="GET", token=FAR_TOKEN)
+    assert (seen["total"], seen["incidents"]) == (0, [])
     status, answer = change(first, path, {"note": "I see to it"})
     assert status == 200, answer
     assert (answer["state"], answer["by"], answer["note"]) == ("acknowledged", "ops",
@@ -286,6 +294,7 @@ def check_silences(a):
                         ([], "object")]:
         status, problem = change(a, "/api/v1/silences", wrong)
         assert status == 400 and word in problem["detail"], (wrong, problem)
+    check_far(a, made["id"])
     a.kill()
     a.start()
     assert {s["id"] for s in a.json("/api/v1/silences")["silences"]} == {made["id"], window["id"]}
@@ -296,3 +305,114 @@ def check_silences(a):
         assert a.get(path)[0] == 404
     for query in ("state=closed", "status=OK", "cursor=x", "limit=x"):
         assert a.get("/api/v1/incidents?" + query)[0] == 400, query
+
+
+class Hook(http.server.ThreadingHTTPServer):
+    """Keeps what is posted to it, and when."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), HookHandler)
+        self.got = []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def url(self):
+        return "http://127.0.0.1:%d/hook" % self.server_port
+
+    def texts(self):
+        return [body for _, body in self.got]
+
+
+class HookHandler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        self.server.got.append((time.time(), body))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+
+def check_far(a, others_id):
+    """Who sees some clusters alone silences one of them by its name."""
+    for wrong in ({}, {"environment": "TEST"}, {"environment": "TEST", "cluster": "far-*"},
+                  {"environment": "TEST", "cluster": "near-1"}):
+        assert change(a, "/api/v1/silences", {**wrong, "for_s": 60}, token=FAR_TOKEN)[0] == 400
+    status, made = change(a, "/api/v1/silences",
+                          {"environment": "TEST", "cluster": "far-1", "for_s": 60},
+                          token=FAR_TOKEN)
+    assert status == 201, made
+    _, seen = change(a, "/api/v1/silences", method="GET", token=FAR_TOKEN)
+    assert [s["id"] for s in seen["silences"]] == [made["id"]]
+    assert change(a, "/api/v1/silences/" + others_id, method="DELETE", token=FAR_TOKEN)[0] == 404
+    assert change(a, "/api/v1/silences/" + made["id"], method="DELETE", token=FAR_TOKEN)[0] == 204
+
+
+def test_somebody_is_told(own_broker, tmp_path, start_agent):
+    name = unique("told")
+    hook = Hook()
+    route = {"receiver": "hook", "wait": "0s", "group_by": ["environment", "cluster", "group"]}
+    a = make_aggregator(tmp_path, alert={"receivers": [{"name": "hook", "type": "webhook",
+                                                        "url": hook.url()}], "route": route})
+    try:
+        start_agent("agent", [a], [cluster(name, own_broker.bootstrap)])
+        groups = Groups(own_broker.bootstrap, 2)
+        groups.known(a, name)
+        check_messages(a, hook, groups)
+    finally:
+        a.kill()
+        hook.shutdown()
+
+
+class Stream(threading.Thread):
+    """Reads the stream of events until the aggregator is gone."""
+
+    def __init__(self, a):
+        super().__init__(daemon=True)
+        self.answer = urllib.request.urlopen(a.url + "/api/v1/stream", timeout=60)
+        self.incidents = []
+        self.start()
+
+    def run(self):
+        event = None
+        try:
+            for line in self.answer:
+                name, _, value = line.decode().rstrip("\n").partition(": ")
+                if name == "event":
+                    event = value
+                elif name == "data" and event == "incident":
+                    self.incidents.append(json.loads(value))
+        except OSError:
+            pass
+
+
+def check_messages(a, hook, groups):
+    stream = Stream(a)
+    loud, quiet = groups.list
+    status, _ = change(a, "/api/v1/silences", {"group": quiet.name, "for_s": 3600})
+    assert status == 201
+    loud.stuck = quiet.stuck = True
+    groups.until("both", 60, lambda: len(incidents(a)) == 2)
+    assert [i["silenced"] for i in incidents(a, group=quiet.name)] == [True]
+    groups.until("the message", 10, lambda: hook.got)
+    at, body = hook.got[0]
+    i = open_of(a, loud.name)
+    print("told %.3f s after the pass" % (at - i["opened_ms"] / 1000))
+    assert loud.name in body and i["id"] in body
+    assert at - i["opened_ms"] / 1000 < 2, "the pass itself takes some of it"
+    assert not [text for text in hook.texts() if quiet.name in text]
+    assert {i["id"] for i in stream.incidents} == {i["id"] for i in incidents(a)}
+
+    a.kill()
+    a.start()
+    silence, = a.json("/api/v1/silences")["silences"]
+    before = len([text for text in hook.texts() if loud.name in text])
+    assert change(a, "/api/v1/silences/" + silence["id"], method="DELETE")[0] == 204
+    wait_for("the silenced one", 20,
+             lambda: [text for text in hook.texts() if quiet.name in text])
+    assert len([text for text in hook.texts() if loud.name in text]) == before
+    loud.stuck = quiet.stuck = False
+    groups.until("the end", 60, lambda: incidents(a) == [])
+    wait_for("the last message", 20,
+             lambda: [text for text in hook.texts() if "resolve" in text and quiet.name in text])

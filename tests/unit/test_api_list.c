@@ -4,6 +4,8 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "aggregator/judge/judge.h"
+
 /* Lists of /api/v1 over made-up clusters: paging, filters, forms, and who sees what. */
 
 #define MANY 250
@@ -339,6 +341,59 @@ static void csv_is_a_list_too(void **state)
 	assert_string_equal(a->text, "id,client_id,host,assigned_count,assigned\r\n");
 }
 
+/* --- sentences --- */
+
+static void a_quiet_group_is_told_in_a_sentence(void **state)
+{
+	static const struct {
+		size_t partitions, unknown;
+		uint64_t lag;
+		const char *sentence;
+	} CASES[] = {
+		{0, 0, 0, "nothing is committed yet, so there is nothing to judge"},
+		{1, 0, 0, "its one partition is OK, no messages wait"},
+		{3, 0, 1, "all partitions (3) are OK, 1 message waits"},
+		{3, 1, 7, "all partitions (3) are OK, 7 messages wait, the lag of 1 is not known"},
+		{3, 3, 0, "all partitions (3) are OK, the lag of 3 is not known"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+		CLEANUP(buf_free) struct buf out = {0};
+
+		explain_quiet_group(CASES[i].partitions, CASES[i].unknown, CASES[i].lag, &out);
+		assert_string_equal(buf_str(&out), CASES[i].sentence);
+	}
+}
+
+/* A partition that was never committed to has no lag, but may wait for long. */
+static void a_lag_that_is_not_known_is_not_none(void **state)
+{
+	struct asked *a = *state;
+	struct view *v = fixture_view("young", 9);
+	struct view_partition *p = view_alloc(v, 2 * sizeof(*p));
+	struct view_group *g = view_alloc(v, sizeof(*g));
+
+	fixture_partition(&p[0], "t", 0, STATUS_OK, VIEW_UNKNOWN);
+	fixture_partition(&p[1], "t", 1, STATUS_STOP, 5);
+	p[0].time_lag_ms = 9000;
+	p[1].eta_ms = 700;
+	*g = (struct view_group){
+		.name = "y", .state = "", .protocol = "", .partitions = p, .partition_count = 2};
+	view_sum_group(g);
+	v->groups = g;
+	v->group_count = 1;
+	board_publish(a->f.board, v);
+	json_t *row = ask(a, "/api/v1/clusters/young/groups/y");
+	assert_int_equal(number(row, "lag"), 5);
+	assert_int_equal(number(row, "lag_unknown_count"), 1);
+	assert_int_equal(number(row, "time_lag_ms"), 9000);
+	assert_int_equal(number(row, "eta_ms"), 700);
+	assert_int_equal(number(row, "bad_count"), 1);
+	assert_non_null(
+		strstr(text(row, "sentence"), "1 of 2 partitions in trouble, the worst t/1"));
+}
+
 /* --- one of a kind --- */
 
 static void environments_and_clusters_have_sums(void **state)
@@ -408,6 +463,27 @@ static void agents_are_put_together_from_both_sides(void **state)
 }
 
 /* --- names --- */
+
+/* Whichever of them had the last pass. */
+static void of_two_of_a_name_burrows_paths_show_the_first(void **state)
+{
+	struct asked *a = *state;
+
+	publish_many(a, "local", 2, 3);
+	for (int i = 0; i < 2; i++) {
+		board_publish(a->f.board, fixture_local());
+		ask(a, "/v3/kafka");
+		assert_int_equal(json_array_size(json_object_get(a->json, "clusters")), 1);
+		ask(a, "/v3/kafka/local/consumer");
+		assert_int_equal(json_array_size(json_object_get(a->json, "consumers")), 6);
+		publish_many(a, "local", 2, 3);
+		ask(a, "/v3/kafka/local/consumer");
+		assert_int_equal(json_array_size(json_object_get(a->json, "consumers")), 6);
+	}
+	refused(a, "/api/v1/clusters/local", 409);
+	ask(a, "/api/v1/clusters/local/groups?env=QA");
+	assert_int_equal(number(a->json, "total"), 3);
+}
 
 static void names_of_all_kinds_can_be_asked_for(void **state)
 {
@@ -630,10 +706,13 @@ int main(void)
 		ASKED(pages_hold_every_row_once),
 		ASKED(a_cursor_belongs_to_its_order),
 		ASKED(csv_is_a_list_too),
+		ASKED(a_quiet_group_is_told_in_a_sentence),
+		ASKED(a_lag_that_is_not_known_is_not_none),
 		ASKED(environments_and_clusters_have_sums),
 		ASKED(topics_have_partitions_and_consumers),
 		ASKED(partitions_are_listed),
 		ASKED(agents_are_put_together_from_both_sides),
+		ASKED(of_two_of_a_name_burrows_paths_show_the_first),
 		ASKED(names_of_all_kinds_can_be_asked_for),
 		ASKED(what_has_not_changed_is_not_sent),
 		ASKED(a_pass_of_another_cluster_changes_no_tag),

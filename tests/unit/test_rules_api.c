@@ -186,7 +186,7 @@ static void clusters_of_one_name_are_told_apart(void **state)
 	expect("\"environment\":\"QA\"");
 	expect("\"maintenance\":{\"value\":null");
 	assert_int_equal(
-		ask(METHOD_GET, "/api/v1/clusters/local/groups/a%2Fb/rules?x&env=PROD", NULL), 200);
+		ask(METHOD_GET, "/api/v1/clusters/local/groups/a%2Fb/rules?env=PROD", NULL), 200);
 	expect("\"why\":");
 }
 

@@ -158,9 +158,11 @@ static void entries_may_be_removed_or_overwritten_during_a_walk(void **state)
 static void change_at_random(struct store_txn *t, int64_t offsets[static PLACES], unsigned *seed)
 {
 	struct commit_track c = {0};
+	int32_t p = 0;
 
 	for (int step = 0; step < 20000; step++) {
-		int32_t p = rand_r(seed) % PLACES;
+		/* Half of them are the next in order, which the store takes a shorter way to. */
+		p = (rand_r(seed) % 2 == 0 ? p + 1 : rand_r(seed)) % PLACES;
 		struct store_commit_key k = {1, 2, 7, p};
 
 		switch (rand_r(seed) % 4) {

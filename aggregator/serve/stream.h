@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * stream - what happens, as it happens, for clients that stay connected: server-sent events, the
+ * text/event-stream of the HTML standard.
+ *
+ * A thread of its own looks at the board several times a second and writes what has changed into a
+ * ring of events, the same for all; a reader is a place in that ring. So a slow reader costs
+ * nothing: one that was overtaken is told to load anew, by an event "reset".
+ *
+ * Events: "pass" (a cluster was judged), "status" (of a group), "incident", "reset".
+ */
+
+#include "aggregator/judge/view.h"
+#include "aggregator/serve/access.h"
+#include "common/base.h"
+
+#define STREAM_READERS 200
+
+struct stream;
+struct stream_reader;
+
+/* board is borrowed. Caller owns *ret_s. */
+MUST_CHECK int stream_start(struct board *board, struct stream **ret_s);
+
+/* Readers see the end of the stream, and are woken. */
+void stream_close(struct stream *s);
+
+/* Once no reader is left. */
+void stream_stop(struct stream **s);
+
+/* Tell of something that is not on the board. data is an object of JSON in one line. Any thread. */
+void stream_tell(struct stream *s, const char *event, const char *environment, const char *cluster,
+		 const char *group, const char *data);
+
+/* What one reader wants. Patterns are globs, NULL for all. */
+struct stream_wish {
+	const struct access *who; /* borrowed for the reader's life */
+	const char *env, *cluster, *group;
+	const char *last_id; /* of the last event that he has; NULL: he begins */
+};
+
+/* ERR_LIMIT when there are too many. Caller frees *ret_r. */
+MUST_CHECK int stream_open(struct stream *s, const struct stream_wish *wish,
+			   struct stream_reader **ret_r);
+void stream_reader_free(struct stream_reader **r);
+
+/* Up to max bytes into out. Returns how many: 0 when there is nothing to say now, negative when the
+ * stream has ended. */
+ptrdiff_t stream_read(struct stream_reader *r, char *out, size_t max);
+
+/* After stream_read() had nothing: wake is called once, by any thread, when it is worth to read
+ * again; it may be at once, before this returns. */
+void stream_await(struct stream_reader *r, void (*wake)(void *arg), void *arg);
