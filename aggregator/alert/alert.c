@@ -336,7 +336,8 @@ size_t alert_counts(struct alert *a, struct incidents_count **ret_counts)
 	*ret_counts = calloc(count + 1, sizeof(**ret_counts));
 	if (*ret_counts == NULL)
 		abort();
-	memcpy(*ret_counts, a->counts, count * sizeof(**ret_counts));
+	if (count != 0)
+		memcpy(*ret_counts, a->counts, count * sizeof(**ret_counts));
 	pthread_mutex_unlock(&a->lock);
 	return count;
 }

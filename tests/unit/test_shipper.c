@@ -625,7 +625,8 @@ static void a_new_identity_is_shown_when_nothing_is_under_way(void **state)
 {
 	struct fixture *f = *state;
 	static char none[] = "";
-	struct cert cert = {.ca = none, .chain = none, .key = none, .references = 10};
+	/* The shipper holds on to it until it is stopped, after this. */
+	static struct cert cert = {.ca = none, .chain = none, .key = none, .references = 10};
 	const struct identity fresh = {.cert = &cert, .keyed = true, .key = {{1}}};
 
 	append(f, 50);

@@ -36,8 +36,10 @@ export async function freePort() {
 }
 
 export class Stage {
-	// token: what the REST API asks for, "" for nothing. judge: keys of the aggregator's rules.
-	constructor(port, { token = "", judge = {} } = {}) {
+	// token: of one who may change things; "" for nobody. open: who has none may read. judge: keys of
+	// the aggregator's rules.
+	constructor(port, { token = "", open = token === "", judge = {} } = {}) {
+		this.open = open;
 		this.port = port;
 		this.url = `http://127.0.0.1:${port}/`;
 		this.token = token;
@@ -85,9 +87,9 @@ export class Stage {
 	async startAggregator() {
 		this.ingest ??= await freePort();
 		const auth = this.token === "" ? "" : `
-  anonymous: none
+  anonymous: ${this.open ? "read" : "none"}
   auth:
-    - {name: tester, token_file: ${join(this.dir, "token")}, roles: [read]}`;
+    - {name: tester, token_file: ${join(this.dir, "token")}, roles: [admin]}`;
 		writeFileSync(join(this.dir, "token"), `${this.token}\n`, { mode: 0o600 });
 		writeFileSync(join(this.dir, "aggregator.yaml"), `
 data_dir: ${join(this.dir, "aggregator")}

@@ -18,9 +18,10 @@ const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const SHOTS = process.env.WARREN_SHOTS ?? "";
 const STUCK = "#/group/PROD/prod-seoul/fraud-scoring";
 const VIEWS = { fleet: "#/", groups: "#/groups", group: STUCK,
-	partition: `${STUCK}?range=1h&p=payments.authorized%2F0`, agents: "#/agents",
+	partition: `${STUCK}?range=1h&p=payments.authorized%2F0`, incidents: "#/incidents", agents: "#/agents",
 	none: "#/groups?q=no-such-group", unknown: "#/nowhere" };
 const WIDE = { width: 1440, height: 900 };
+const TOKEN = "0123456789abcdef0123456789abcdef";
 const NARROW = { width: 390, height: 844 };
 
 let stage, browser, watched;
@@ -58,8 +59,8 @@ async function violations(page) {
 const rows = (page) => page.locator(".rows .row-link").allTextContents();
 
 before(async () => {
-	stage = new Stage(await freePort(),
-		{ judge: { stop_after_min: "10s", warn_after: "10s", raise_after: 1, clear_after: 1 } });
+	stage = new Stage(await freePort(), { token: TOKEN, open: true,
+		judge: { stop_after_min: "10s", warn_after: "10s", raise_after: 1, clear_after: 1 } });
 	browser = await chromium.launch({
 		executablePath: process.env.WARREN_CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
 	await stage.start();
@@ -114,6 +115,7 @@ test("the fleet shows all clusters and leads to their groups", async () => {
 		["dev-lab", "prod-seoul", "qa-berlin", "stg-frankfurt"]);
 	assert.match(await page.title(), /Fleet · Warren/);
 	await page.getByRole("link", { name: "qa-berlin" }).click();
+	await page.locator("#search").waitFor();
 	await page.locator(".rows .row").first().waitFor();
 	assert.deepEqual((await rows(page)).sort(), ["mail-sender", "order-fulfilment", "regression-recorder"]);
 	await close(page);
@@ -165,6 +167,8 @@ test("keys lead through groups into one and back", async () => {
 	await page.keyboard.press("Escape");
 	await page.locator("dialog").waitFor({ state: "detached" });
 	await page.keyboard.press("3");
+	await page.locator("h1", { hasText: "Incidents" }).waitFor();
+	await page.keyboard.press("4");
 	await page.locator("h1", { hasText: "Agents" }).waitFor();
 	await close(page);
 });
@@ -251,7 +255,7 @@ test("without an aggregator the page says so, keeps what it has, and comes back 
 });
 
 test("an aggregator that wants a token gets one, and knows no cluster yet", async () => {
-	const locked = new Stage(await freePort(), { token: "0123456789abcdef0123456789abcdef" });
+	const locked = new Stage(await freePort(), { token: TOKEN });
 	try {
 		await locked.startAggregator();
 		const page = await open("#/", { url: locked.url });
@@ -278,4 +282,41 @@ test("a group that stalls shows it without a reload", { timeout: 240000 }, async
 	assert.equal(await watched.evaluate(() => window.mark), "not reloaded");
 	assert.match(await watched.locator(".events").textContent(), /STALL/);
 	await close(watched, /ERR_CONNECTION|Failed to load/);
+});
+
+test("an incident is acknowledged, silenced and closed by who may, and by nobody else", { timeout: 60000 }, async () => {
+	const reader = await open("#/incidents");
+	await reader.locator("tbody tr").first().waitFor();
+	const row = reader.locator("tbody tr", { hasText: "fraud-scoring" });
+	await row.getByRole("link").click();
+	await reader.getByRole("button", { name: "Acknowledge" }).click();
+	await reader.getByText("This needs a token with the role admin.").waitFor();
+	const place = new URL(reader.url()).hash;
+	assert.deepEqual(await violations(reader), []);
+
+	const admin = await open(place);
+	await admin.evaluate((token) => sessionStorage.setItem("warren.token", token), TOKEN);
+	await admin.getByRole("button", { name: "Acknowledge" }).click();
+	await admin.getByText("by tester").first().waitFor();
+	await reader.getByText("Acknowledged by tester").waitFor(); // told by the stream
+	await admin.getByLabel("Silence this group").selectOption("1 hour");
+	await admin.locator(".mark", { hasText: "Silenced" }).waitFor();
+	await admin.getByRole("button", { name: "Close" }).click();
+	await admin.getByText("closed by hand").waitFor();
+	await admin.goto(`${stage.url}#/incidents?show=past`);
+	await admin.locator("tbody tr", { hasText: "fraud-scoring" }).first().waitFor();
+	await admin.getByRole("button", { name: "End" }).click();
+	await admin.getByRole("button", { name: "End" }).waitFor({ state: "detached" });
+	assert.deepEqual(await violations(admin), []);
+	await close(admin);
+	await close(reader, /403|401/);
+});
+
+test("what happens is told by the server, and the page does not ask for it", async () => {
+	const page = await open("#/");
+	await page.locator(".live.good").waitFor();
+	const seen = () => page.locator(".cluster-card .fresh").first().textContent();
+	await page.waitForTimeout(5000);
+	assert.match(await seen(), /just now|[1-4]s ago/); // asked every 30 s, it would be older
+	await close(page);
 });

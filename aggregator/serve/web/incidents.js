@@ -5,8 +5,8 @@
 
 import * as api from "./api.js";
 import { h } from "./dom.js";
-import { ago, duration, exact, moment, plural, reason } from "./format.js";
-import { badge, big, empty, fact, glyph, groupLink, note, rank, skeleton } from "./parts.js";
+import { ago, clock, duration, exact, moment, plural, reason } from "./format.js";
+import { badge, big, empty, fact, groupLink, note, rank, skeleton } from "./parts.js";
 
 const PAST_LIMIT = 100;
 const SILENCES = [["1 hour", 3600], ["8 hours", 8 * 3600], ["3 days", 3 * 86400], ["2 weeks", 14 * 86400]];
@@ -81,10 +81,11 @@ function silenceChoice(ctx, i) {
 }
 
 function actions(ctx, i) {
-	if (i.state === "resolved")
-		return null;
 	const path = `incidents/${i.id}`;
-	return h("div", { class: "actions" },
+	const group = i.group === null ? null : h("a", { key: "group", class: "button", href: groupLink(i) }, "Show the group");
+	if (i.state === "resolved")
+		return h("div", { class: "actions" }, group);
+	return h("div", { class: "actions" }, group,
 		i.state === "open" ? button(ctx, i, "acknowledge", "Acknowledge",
 			() => api.send("POST", `${path}/acknowledge`, {})) : null,
 		i.silenced ? null : silenceChoice(ctx, i),
@@ -198,8 +199,8 @@ function facts(i) {
 		fact("Worst", i.worst),
 		fact("Opened", ago(api.now() - i.opened_ms), moment(i.opened_ms)),
 		fact(i.state === "resolved" ? "Lasted" : "Lasts", lasted(i), i.end ? ENDS[i.end] : null),
-		fact("Lag", big(i.lag)),
-		fact("Oldest unread", duration(i.time_lag_ms)),
+		fact("Lag", big(i.lag), `at ${clock(i.changed_ms)}`),
+		fact("Oldest unread", duration(i.time_lag_ms), `at ${clock(i.changed_ms)}`),
 		bad ? fact("Partitions", bad) : null,
 		i.lost > 0 ? fact("Lost", big(i.lost), "deleted unread") : null,
 		Object.entries(i.labels ?? {}).map(([name, value]) => fact(name, value)));
@@ -216,7 +217,6 @@ function one(ctx, i) {
 		h("div", { class: "columns-even" },
 			h("section", { class: "card events", "aria-label": "Timeline" }, h("h2", null, "Timeline"),
 				h("ol", { tabindex: "0", "aria-label": "Steps, newest first" }, [...i.timeline].reverse().map(step)))),
-		i.group === null ? null : h("p", null, h("a", { href: groupLink(i) }, glyph("OK"), " The group, its offsets and partitions")),
 	];
 }
 
