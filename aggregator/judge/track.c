@@ -281,26 +281,27 @@ static int direction(const struct commit_track *t, unsigned status)
 	return (d > 0) - (d < 0);
 }
 
-static void settle(struct commit_track *t, const struct verdict *v)
+/* True: the track changed. */
+static bool settle(struct commit_track *t, const struct verdict *v)
 {
+	bool changed = t->reason != v->reason || t->pending_count != 0;
+
 	t->reason = (uint8_t)v->reason;
 	t->pending = STATUS_NOTFOUND;
 	t->pending_count = 0;
 	t->pending_at_ms = 0;
+	return changed;
 }
 
 bool track_publish(struct commit_track *t, const struct verdict *v, const struct rules *rules,
 		   int64_t at_ms)
 {
-	struct commit_track old = *t;
 	unsigned status = v->status;
 
 	if (v->hold || (t->pending_count > 0 && at_ms <= t->pending_at_ms))
 		return false;
-	if (status == t->status) {
-		settle(t, v);
-		return memcmp(&old, t, sizeof(old)) != 0;
-	}
+	if (status == t->status)
+		return settle(t, v);
 	int way = direction(t, status);
 	bool goes_on = t->pending_count > 0 && direction(t, t->pending) == way;
 	uint32_t need = way < 0 ? rules->clear_after : rules->raise_after;
@@ -312,7 +313,7 @@ bool track_publish(struct commit_track *t, const struct verdict *v, const struct
 		t->after_err = t->status > STATUS_ERR;
 		t->status = (uint8_t)status;
 		t->since_ms = at_ms;
-		settle(t, v);
+		(void)settle(t, v);
 	}
 	return true;
 }

@@ -15,7 +15,7 @@
 #include "notify_fixture.h"
 
 #define INCIDENTS 12
-#define STEPS 400
+#define STEPS 150
 
 #define RECEIVERS                                                                                  \
 	"  receivers:\n"                                                                           \
