@@ -12,6 +12,12 @@
  * life: it is a second machine with a copied configuration. A restart keeps its epoch. */
 #define ALIVE_MS 30000
 
+/* Agents that are known at a time. Where they need no key anybody may invent names: one that nobody
+ * has heard of is refused when there are so many, unless some have been silent for long, which the
+ * store remembers. */
+#define SESSIONS_MAX 4096
+#define IDLE_MS 3600000
+
 #define CREDIT 8
 
 struct session {
@@ -86,6 +92,21 @@ static struct session *add(struct sessions *s, const char *agent)
 	memcpy(e->agent, agent, size);
 	HASH_ADD_STR(s->by_agent, agent, e);
 	return e;
+}
+
+static bool has_room(struct sessions *s, int64_t now_ms)
+{
+	struct session *e = NULL;
+	struct session *next = NULL;
+
+	if (HASH_COUNT(s->by_agent) < SESSIONS_MAX)
+		return true;
+	HASH_ITER(hh, s->by_agent, e, next)
+	{
+		if (now_ms - e->seen_ms > IDLE_MS)
+			forget(s, e);
+	}
+	return HASH_COUNT(s->by_agent) < SESSIONS_MAX;
 }
 
 /* Where the stream stands in an epoch that the agent has left before: 0 when it is a new one. */
@@ -163,8 +184,15 @@ void sessions_hello(struct sessions *s, struct store_txn *t, const struct wire_h
 		return;
 	}
 	if (e == NULL) {
+		struct store_session stored = {0};
+
+		if (!store_get_session(t, h->agent, &stored) && !has_room(s, now_ms)) {
+			ret_w->reason = "too many agents are known here: give agents keys, so that "
+					"nobody else invents any, or try again in an hour";
+			return;
+		}
 		e = add(s, h->agent);
-		(void)store_get_session(t, h->agent, &e->stored);
+		e->stored = stored;
 	}
 	if (is_copy(&e->stored, h)) {
 		ret_w->code = WIRE_OK;

@@ -744,6 +744,46 @@ static void batches_are_taken_once_and_in_order(void **state)
 
 #define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+static void invented_agents_are_refused_beyond_a_number_and_known_ones_are_not(void **state)
+{
+	struct fixture *f = *state;
+	struct sessions *s = sessions_new();
+	struct store_txn t = store_begin(f->store, true);
+	struct wire_hello h = {.version_min = WIRE_VERSION,
+			       .version_max = WIRE_VERSION,
+			       .epoch = 1,
+			       .instance = 1,
+			       .software = "test"};
+	struct wire_welcome w;
+	char name[32];
+	size_t known = 0;
+
+	for (; known < 100000; known++) {
+		snprintf(name, sizeof(name), "agent-%zu", known);
+		h.agent = name;
+		sessions_hello(s, &t, &h, 1000, &w);
+		if (w.code != WIRE_OK)
+			break;
+	}
+	assert_in_range(known, 1000, 10000);
+	assert_int_equal(w.code, WIRE_REFUSED);
+	assert_non_null(strstr(w.reason, "too many agents"));
+	h.agent = "agent-7";
+	sessions_hello(s, &t, &h, 1000, &w);
+	assert_int_equal(w.code, WIRE_OK);
+
+	/* Those that have been silent for hours make room, and may come back. */
+	h.agent = name;
+	sessions_hello(s, &t, &h, 1000 + 3 * 3600000, &w);
+	assert_int_equal(w.code, WIRE_OK);
+	h.agent = "agent-8";
+	sessions_hello(s, &t, &h, 1000 + 3 * 3600000, &w);
+	assert_int_equal(w.code, WIRE_OK);
+	assert_int_equal(w.session, 1);
+	store_abort(&t);
+	sessions_free(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -767,6 +807,7 @@ int main(void)
 		WITH_STORE(an_agent_that_does_not_probe_is_asked_nothing),
 		WITH_STORE(points_are_the_latest_commits),
 		WITH_STORE(batches_are_taken_once_and_in_order),
+		WITH_STORE(invented_agents_are_refused_beyond_a_number_and_known_ones_are_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
