@@ -337,6 +337,27 @@ static void what_is_held_neither_raises_nor_clears(void **state)
 	assert_int_equal(t.status, STATUS_STOP);
 }
 
+static void a_track_that_changes_says_so_and_no_other(void **state)
+{
+	struct commit_track t = {.status = STATUS_OK, .reason = REASON_CAUGHT_UP};
+	struct verdict v = {.status = STATUS_OK, .reason = REASON_CAUGHT_UP};
+
+	(void)state;
+	assert_false(track_publish(&t, &v, &RULES_DEFAULT, T0));
+	v.reason = REASON_KEEPING_UP;
+	assert_true(track_publish(&t, &v, &RULES_DEFAULT, T0 + 10000));
+	assert_int_equal(t.reason, REASON_KEEPING_UP);
+	assert_false(track_publish(&t, &v, &RULES_DEFAULT, T0 + 20000));
+	/* One bad pass is remembered, and forgotten with a good one for the same reason as before. */
+	v.status = STATUS_WARN;
+	assert_true(track_publish(&t, &v, &RULES_DEFAULT, T0 + 30000));
+	assert_int_equal(t.pending_count, 1);
+	v.status = STATUS_OK;
+	assert_true(track_publish(&t, &v, &RULES_DEFAULT, T0 + 40000));
+	assert_int_equal(t.pending_count, 0);
+	assert_false(track_publish(&t, &v, &RULES_DEFAULT, T0 + 50000));
+}
+
 static void edges_of_the_window_are_told(void **state)
 {
 	struct play p;
@@ -422,6 +443,7 @@ int main(void)
 		cmocka_unit_test(worse_and_better_have_to_last),
 		cmocka_unit_test(the_counts_are_rules),
 		cmocka_unit_test(what_is_held_neither_raises_nor_clears),
+		cmocka_unit_test(a_track_that_changes_says_so_and_no_other),
 		cmocka_unit_test(edges_of_the_window_are_told),
 		cmocka_unit_test(rebalances_are_counted),
 		cmocka_unit_test(a_commit_replayed_from_an_earlier_pass_is_ignored),
