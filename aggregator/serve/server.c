@@ -7,6 +7,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "aggregator/serve/api_admin.h"
 #include "aggregator/serve/api_agent.h"
 #include "aggregator/serve/api_cluster.h"
 #include "aggregator/serve/api_explain.h"
@@ -102,6 +103,12 @@ static const struct route ROUTES[] = {
 	 ACCESS_NEEDS_READ},
 	{METHOD_GET, "/api/v1/clusters/:cluster/groups/:group/partitions/:topic/:partition/history",
 	 api_history_partition, ACCESS_NEEDS_READ},
+	{METHOD_DELETE, "/api/v1/clusters/:cluster/groups/:group/topics/:topic",
+	 api_group_topic_delete, ACCESS_NEEDS_ADMIN},
+	{METHOD_DELETE, "/api/v1/clusters/:cluster/groups/:group", api_group_delete,
+	 ACCESS_NEEDS_ADMIN},
+	{METHOD_GET, "/api/v1/loglevel", api_loglevel, ACCESS_NEEDS_READ},
+	{METHOD_PUT, "/api/v1/loglevel", api_loglevel_set, ACCESS_NEEDS_ADMIN_OF_ALL},
 	{METHOD_GET, "/api/v1/agents", api_agents, ACCESS_NEEDS_READ},
 	{METHOD_GET, "/api/v1/agents/:agent", api_agent, ACCESS_NEEDS_READ},
 	{METHOD_GET, "/api/v1/openapi.json", api_openapi, ACCESS_NEEDS_NOTHING},

@@ -252,6 +252,12 @@ static const struct want WANTS[] = {
 	{METHOD_GET, "/api/v1/environments/:environment/groups", ACCESS_READ, OF_CLUSTER,
 	 "/api/v1/environments/PROD/groups", 404},
 	{METHOD_GET, "/api/v1/groups", ACCESS_READ, OF_NONE, "/api/v1/groups", 0},
+	{METHOD_DELETE, "/api/v1/clusters/:cluster/groups/:group", ACCESS_ADMIN, OF_CLUSTER, NULL,
+	 0},
+	{METHOD_DELETE, "/api/v1/clusters/:cluster/groups/:group/topics/:topic", ACCESS_ADMIN,
+	 OF_CLUSTER, NULL, 0},
+	{METHOD_GET, "/api/v1/loglevel", ACCESS_READ, OF_NONE, "/api/v1/loglevel", 0},
+	{METHOD_PUT, "/api/v1/loglevel", ACCESS_ADMIN, OF_ALL, NULL, 0},
 	{METHOD_GET, "/api/v1/agents", ACCESS_READ, OF_NONE, "/api/v1/agents", 0},
 	{METHOD_GET, "/api/v1/agents/:agent", ACCESS_READ, OF_NONE, NULL, 0},
 	{METHOD_GET, "/api/v1/stream", ACCESS_READ, OF_NONE, NULL, 0},
@@ -348,6 +354,32 @@ static void every_role_gets_what_it_may(void **state)
 			bool may = status == 200 && TOKENS[k] != 'Q';
 			assert_int_equal(deletions, WANTS[i].method == METHOD_DELETE && may);
 		}
+	}
+}
+
+static void a_group_is_forgotten_for_its_admins_alone(void **state)
+{
+	static const struct {
+		const char *target;
+		char token;
+		int status;
+		bool deleted;
+	} ASKS[] = {
+		{"/api/v1/clusters/local/groups/g", 'r', 403, false},
+		{"/api/v1/clusters/local/groups/g", 'Q', 404, false},
+		{"/api/v1/clusters/local/groups/none", 'a', 404, false},
+		{"/api/v1/clusters/local/groups/g?colour=red", 'a', 400, false},
+		{"/api/v1/clusters/local/groups/g/topics/none", 'a', 404, false},
+		{"/api/v1/clusters/local/groups/g/topics/t", 'a', 204, true},
+		{"/api/v1/clusters/local/groups/g", 'a', 204, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(ASKS); i++) {
+		stop(NULL);
+		start(NULL);
+		assert_int_equal(ask(METHOD_DELETE, ASKS[i].target, ASKS[i].token), ASKS[i].status);
+		assert_int_equal(deletions, ASKS[i].deleted);
 	}
 }
 
@@ -465,6 +497,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_SERVER(every_route_is_in_the_table),
 		WITH_SERVER(every_role_gets_what_it_may),
+		WITH_SERVER(a_group_is_forgotten_for_its_admins_alone),
 		WITH_SERVER(what_is_not_seen_is_as_if_it_were_not_there),
 		WITH_SERVER(lists_hold_what_is_seen),
 		WITH_SERVER(rules_that_concern_what_is_seen_are_shown),
