@@ -92,7 +92,7 @@ static void put_total(struct buf *b, const char *result, uint64_t count)
 {
 	buf_puts(b, "warren_alert_messages_total{");
 	exposition_label(b, "result", result);
-	buf_puts(b, "} ");
+	exposition_labels_end(b);
 	buf_put_u64(b, count);
 	buf_putc(b, '\n');
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/err.h"
 #include "common/utf8.h"
 
 void exposition_family(struct buf *b, const char *name, const char *type, const char *help)
@@ -53,6 +54,12 @@ void exposition_label(struct buf *b, const char *name, const char *value)
 	buf_put(b, "=\"", 2);
 	exposition_escaped(b, value);
 	buf_put(b, "\",", 2);
+}
+
+void exposition_labels_end(struct buf *b)
+{
+	b->size -= b->err == ERR_OK;
+	buf_puts(b, "} ");
 }
 
 void exposition_seconds(struct buf *b, int64_t ms)

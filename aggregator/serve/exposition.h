@@ -13,6 +13,9 @@ void exposition_family(struct buf *b, const char *name, const char *type, const 
  * have the whole scrape refused. */
 void exposition_label(struct buf *b, const char *name, const char *value);
 
+/* After the last label: the brace in place of its comma, and a blank. */
+void exposition_labels_end(struct buf *b);
+
 /* The value of a label alone, escaped. */
 void exposition_escaped(struct buf *b, const char *value);
 

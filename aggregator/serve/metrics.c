@@ -8,6 +8,7 @@
 #include "aggregator/serve/api_outbox.h"
 #include "aggregator/serve/exposition.h"
 #include "aggregator/serve/metrics_incidents.h"
+#include "aggregator/serve/openmetrics.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "proto/wire.h"
@@ -256,8 +257,7 @@ static const struct group_family GROUP_TIME_LAG = {
 /* End a list of labels, and write the value. */
 static void put_sample(struct buf *b, int64_t value, bool milliseconds)
 {
-	b->size -= b->err == ERR_OK; /* the comma after the last label */
-	buf_puts(b, "} ");
+	exposition_labels_end(b);
 	if (milliseconds)
 		exposition_seconds(b, value);
 	else
@@ -461,6 +461,7 @@ static struct body *render(const struct views *views)
 	put_group_family(&b, &GROUP_MARGIN, views);
 	put_group_family(&b, &GROUP_STALE, views);
 	put_group_family(&b, &GROUP_TIME_LAG, views);
+	buf_puts(&b, OPENMETRICS_END);
 	return body_new(&b);
 }
 
@@ -611,6 +612,10 @@ void metrics_scrape(struct server *s, const struct request *rq, struct response 
 	put_store(&rs->body, server_calls(s));
 	api_outbox_metrics(&rs->body, server_calls(s), rq->who);
 	metrics_incidents(&rs->body, server_calls(s), rq->who);
+	if (openmetrics_wanted(rq)) {
+		rs->type = OPENMETRICS_TYPE;
+		openmetrics_families(&rs->body);
+	}
 	rs->shared = rendered(server_metrics(s), serial, rq->who->scope, &views);
 	if (rs->shared == NULL)
 		server_refuse(s, rq, 503, "no memory to render the metrics", rs);

@@ -11,7 +11,7 @@ static void put(void *arg, const char *environment, bool acknowledged, bool err,
 	exposition_label(b, "environment", environment);
 	exposition_label(b, "state", acknowledged ? "acknowledged" : "open");
 	exposition_label(b, "status", err ? "ERR" : "WARN");
-	buf_puts(b, "} ");
+	exposition_labels_end(b);
 	buf_put_u64(b, count);
 	buf_putc(b, '\n');
 }

@@ -1,0 +1,52 @@
+"""/metrics as Prometheus reads it: both formats, by the strict parsers of its own client library."""
+import urllib.request
+
+from prometheus_client.openmetrics import parser as openmetrics
+from prometheus_client.parser import text_string_to_metric_families
+
+from clients import commit, create_topic, produce, unique
+from warren import cluster, wait_for
+
+OPEN = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
+
+
+def scrape(aggregator, accept):
+    request = urllib.request.Request(aggregator.url + "/metrics", headers={"Accept": accept})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return answer.headers["Content-Type"], answer.read().decode()
+
+
+def samples(families):
+    """{(name, labels): value}, and {name: type} as the older format has it."""
+    values, types = {}, {}
+    for family in families:
+        for s in family.samples:
+            values[s.name, tuple(sorted(s.labels.items()))] = s.value
+            types[s.name] = family.type
+    return values, types
+
+
+def test_both_formats_say_the_same(broker, aggregator, start_agent):
+    topic, group = unique("measured"), unique('re"ad\\ers ä')
+    create_topic(broker.bootstrap, topic)
+    produce(broker.bootstrap, topic, 10)
+    commit(broker.bootstrap, group, {(topic, 0): 4})
+    start_agent("agent", [aggregator], [cluster("one", broker.bootstrap)])
+    wait_for("the group", 30, lambda: "one" in aggregator.clusters()
+             and group in aggregator.groups("one"))
+
+    kind, text = scrape(aggregator, "text/plain")
+    assert kind == "text/plain; version=0.0.4; charset=utf-8"
+    old, old_types = samples(text_string_to_metric_families(text))
+    lag = [v for (name, labels), v in old.items() if name == "burrow_kafka_consumer_partition_lag"
+           and dict(labels).get("topic") == topic]
+    assert lag == [6]
+
+    kind, text = scrape(aggregator, OPEN)
+    assert kind == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    assert text.endswith("\n# EOF\n")
+    new, new_types = samples(openmetrics.text_string_to_metric_families(text))
+    assert new_types == old_types
+    assert set(new) == set(old)
+    groups = {dict(labels).get("consumer_group") or dict(labels).get("group") for _, labels in new}
+    assert group in groups
