@@ -44,6 +44,9 @@ struct aggregator_http {
 	int64_t connections;             /* 8 to 480 */
 	int64_t connections_per_address; /* 1 to 480 */
 	int64_t idle_timeout_ms;         /* 1 s to 5 min */
+	bool metrics_partitions;         /* what /metrics holds */
+	bool metrics_topics;
+	bool metrics_groups;
 };
 
 /* Where agents connect. */

@@ -331,6 +331,21 @@ static const struct conf_item HTTP_ITEMS[] = {
 	 .min = 1 * SECONDS,
 	 .max = 5 * MINUTES,
 	 .help = "a connection without a request for so long is closed"},
+	{.key = "metrics_partitions",
+	 .type = CONF_BOOL,
+	 .offset = offsetof(struct aggregator_http, metrics_partitions),
+	 .fallback = "true",
+	 .help = "/metrics has those of every partition of every group: most of them"},
+	{.key = "metrics_topics",
+	 .type = CONF_BOOL,
+	 .offset = offsetof(struct aggregator_http, metrics_topics),
+	 .fallback = "true",
+	 .help = "/metrics has the log end offset of every partition of every topic"},
+	{.key = "metrics_groups",
+	 .type = CONF_BOOL,
+	 .offset = offsetof(struct aggregator_http, metrics_groups),
+	 .fallback = "true",
+	 .help = "/metrics has those of every group"},
 };
 
 const struct conf_schema CONFIG_HTTP = {

@@ -447,20 +447,32 @@ static void put_agents(struct buf *b, const struct views *views, int64_t now_ms)
 
 /* --- the whole --- */
 
-static struct body *render(const struct views *views)
+static void put_of_partitions(struct buf *b, const struct views *views)
+{
+	put_partition_family(b, &OFFSET, views);
+	put_partition_family(b, &LAG, views);
+	put_partition_family(b, &STATUS, views);
+}
+
+static void put_of_groups(struct buf *b, const struct views *views)
+{
+	static const struct group_family *const FAMILIES[] = {
+		&GROUP_LAG, &GROUP_STATUS, &GROUP_LOST, &GROUP_MARGIN, &GROUP_STALE, &GROUP_TIME_LAG};
+
+	for (size_t i = 0; i < ARRAY_LEN(FAMILIES); i++)
+		put_group_family(b, FAMILIES[i], views);
+}
+
+static struct body *render(const struct server_config *config, const struct views *views)
 {
 	CLEANUP(buf_free) struct buf b = {.limit = RENDERED_MAX};
 
-	put_partition_family(&b, &OFFSET, views);
-	put_group_family(&b, &GROUP_LAG, views);
-	put_partition_family(&b, &LAG, views);
-	put_group_family(&b, &GROUP_STATUS, views);
-	put_topics(&b, views);
-	put_partition_family(&b, &STATUS, views);
-	put_group_family(&b, &GROUP_LOST, views);
-	put_group_family(&b, &GROUP_MARGIN, views);
-	put_group_family(&b, &GROUP_STALE, views);
-	put_group_family(&b, &GROUP_TIME_LAG, views);
+	if (!config->no_metrics_of.groups)
+		put_of_groups(&b, views);
+	if (!config->no_metrics_of.partitions)
+		put_of_partitions(&b, views);
+	if (!config->no_metrics_of.topics)
+		put_topics(&b, views);
 	buf_puts(&b, OPENMETRICS_END);
 	return body_new(&b);
 }
@@ -481,15 +493,16 @@ static struct rendering *find_rendering(struct metrics *m, uint32_t scope)
 
 /* The rendering of what a scope sees of the board as it was at serial or later. Those who ask while
  * it is made wait. */
-static struct body *rendered(struct metrics *m, uint64_t serial, uint32_t scope,
+static struct body *rendered(struct server *s, uint64_t serial, uint32_t scope,
 			     const struct views *views)
 {
+	struct metrics *m = server_metrics(s);
 	struct body *body = NULL;
 
 	pthread_mutex_lock(&m->mtx);
 	struct rendering *r = find_rendering(m, scope);
 	if (r->body == NULL || r->scope != scope || r->serial < serial) {
-		struct body *fresh = render(views);
+		struct body *fresh = render(server_config(s), views);
 
 		if (fresh != NULL) {
 			body_unref(&r->body);
@@ -616,7 +629,7 @@ void metrics_scrape(struct server *s, const struct request *rq, struct response 
 		rs->type = OPENMETRICS_TYPE;
 		openmetrics_families(&rs->body);
 	}
-	rs->shared = rendered(server_metrics(s), serial, rq->who->scope, &views);
+	rs->shared = rendered(s, serial, rq->who->scope, &views);
 	if (rs->shared == NULL)
 		server_refuse(s, rq, 503, "no memory to render the metrics", rs);
 }

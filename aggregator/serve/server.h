@@ -179,6 +179,9 @@ struct server_config {
 	const char *allow_origin; /* "": no such header */
 	struct auth *auth;        /* who may ask what */
 	struct stream *stream;    /* NULL: nobody can follow what happens */
+	struct {
+		bool partitions, topics, groups;
+	} no_metrics_of;          /* left out of /metrics */
 	const char *host;         /* this machine's name, for "request" in answers; "": asked for */
 	int64_t idle_timeout_ms;
 	int64_t expire_group_ms;

@@ -50,3 +50,23 @@ def test_both_formats_say_the_same(broker, aggregator, start_agent):
     assert set(new) == set(old)
     groups = {dict(labels).get("consumer_group") or dict(labels).get("group") for _, labels in new}
     assert group in groups
+
+
+def test_what_is_switched_off_is_left_out(broker, aggregator, start_agent):
+    topic, group = unique("quiet"), unique("silent")
+    create_topic(broker.bootstrap, topic)
+    commit(broker.bootstrap, group, {(topic, 0): 0})
+    start_agent("agent", [aggregator], [cluster("one", broker.bootstrap)])
+    wait_for("the group", 30, lambda: "one" in aggregator.clusters()
+             and group in aggregator.groups("one"))
+    of = {"metrics_partitions": "burrow_kafka_consumer_partition_lag{",
+          "metrics_topics": "burrow_kafka_topic_partition_offset{",
+          "metrics_groups": "burrow_kafka_consumer_status{"}
+    for off in of:
+        aggregator.stop()
+        aggregator.settings["http"].update({key: key != off for key in of})
+        aggregator.write_config(aggregator.settings)
+        aggregator.start()
+        wait_for("the cluster", 30, lambda: "one" in aggregator.clusters())
+        _, text = scrape(aggregator, "text/plain")
+        assert {key for key, start in of.items() if start not in text} == {off}
