@@ -33,6 +33,7 @@ static struct view *evaluate(struct writer *w, struct cluster *c, struct store_t
 	struct view *v = evaluate_cluster(&e);
 
 	w->counts.last_judge_us = clock_mono_us() - began_us;
+	w->counts.judge_us += (uint64_t)w->counts.last_judge_us;
 	return v;
 }
 

@@ -14,8 +14,8 @@
 
 struct writer;
 
-/* Who is told of what is judged, and may write of his own to the transaction at hand: alarms. All on
- * the writer's thread, but for load and rules, which are called before it runs as well. */
+/* Who is told of what is judged, and may write of his own to the transaction at hand: alarms. All
+ * on the writer's thread, but for load and rules, which are called before it runs as well. */
 struct writer_hook {
 	void *arg;
 
@@ -41,7 +41,7 @@ struct writer_options {
 	struct board *board;
 	struct ingest_link *link;
 	struct guard *guard;
-	struct rules_set *rules;   /* to begin with; the writer takes a reference of its own */
+	struct rules_set *rules;        /* to begin with; the writer takes a reference of its own */
 	const struct writer_hook *hook; /* NULL: none */
 	int64_t expire_cluster_ms; /* a cluster that nobody has reported for so long is forgotten */
 };
@@ -63,9 +63,10 @@ struct writer_stats {
 	uint64_t batches, duplicates, rejected, lost; /* since start */
 	uint64_t rows;
 	uint64_t transactions;
-	uint64_t passes;                  /* judged */
-	int64_t last_judge_us;            /* time the last evaluation took */
-	bool degraded;                    /* the store takes no writes at present, or not all */
+	uint64_t passes;       /* judged */
+	int64_t last_judge_us; /* time the last evaluation took, */
+	uint64_t judge_us;     /* and all of them */
+	bool degraded;         /* the store takes no writes at present, or not all */
 	struct guard_stats guard;
 	uint64_t store_used, store_limit; /* bytes, see store_usage() */
 };

@@ -456,8 +456,9 @@ static void put_of_partitions(struct buf *b, const struct views *views)
 
 static void put_of_groups(struct buf *b, const struct views *views)
 {
-	static const struct group_family *const FAMILIES[] = {
-		&GROUP_LAG, &GROUP_STATUS, &GROUP_LOST, &GROUP_MARGIN, &GROUP_STALE, &GROUP_TIME_LAG};
+	static const struct group_family *const FAMILIES[] = {&GROUP_LAG,   &GROUP_STATUS,
+							      &GROUP_LOST,  &GROUP_MARGIN,
+							      &GROUP_STALE, &GROUP_TIME_LAG};
 
 	for (size_t i = 0; i < ARRAY_LEN(FAMILIES); i++)
 		put_group_family(b, FAMILIES[i], views);
@@ -562,6 +563,30 @@ static void put_reasons(struct buf *b, const char *name, const char *help,
 	}
 }
 
+static void put_answers(struct buf *b, struct server *s)
+{
+	exposition_family(b, "warren_http_responses_total", "counter",
+			  "Requests answered over HTTP, by the first digit of their status");
+	for (unsigned digit = 2; digit <= 5; digit++) {
+		const char code[] = {(char)('0' + digit), 'x', 'x', '\0'};
+
+		buf_puts(b, "warren_http_responses_total{");
+		exposition_label(b, "code", code);
+		put_sample(b, (int64_t)server_answered(s, digit), false);
+	}
+}
+
+static void put_judging(struct buf *b, const struct server_ingest *in)
+{
+	put_value(b, "warren_judge_passes_total", "counter", "Passes judged", in->passes);
+	exposition_family(b, "warren_judge_seconds_total", "counter", "Time that judging took");
+	buf_puts(b, "warren_judge_seconds_total ");
+	exposition_seconds(b, (int64_t)(in->judge_us / 1000));
+	buf_putc(b, '\n');
+	put_value(b, "warren_store_transactions_total", "counter",
+		  "Transactions of the store that were committed", in->transactions);
+}
+
 static void put_ingest(struct buf *b, const struct server_calls *calls)
 {
 	struct server_ingest in = {0};
@@ -580,6 +605,7 @@ static void put_ingest(struct buf *b, const struct server_calls *calls)
 		{"silent", in.connections_silent},
 	};
 
+	put_judging(b, &in);
 	put_number(b, "warren_ingest_connections", "Connections of agents", in.connections);
 	put_value(b, "warren_ingest_batches_total", "counter", "Batches applied", in.batches);
 	put_value(b, "warren_ingest_rows_total", "counter", "Rows in them", in.rows);
@@ -621,6 +647,7 @@ void metrics_scrape(struct server *s, const struct request *rq, struct response 
 	rs->type = "text/plain; version=0.0.4; charset=utf-8";
 	put_agents(&rs->body, &views, clock_wall_ms());
 	put_failures(&rs->body, server_config(s)->auth);
+	put_answers(&rs->body, s);
 	put_ingest(&rs->body, server_calls(s));
 	put_store(&rs->body, server_calls(s));
 	api_outbox_metrics(&rs->body, server_calls(s), rq->who);

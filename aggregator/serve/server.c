@@ -14,8 +14,8 @@
 #include "aggregator/serve/api_group.h"
 #include "aggregator/serve/api_history.h"
 #include "aggregator/serve/api_incidents.h"
-#include "aggregator/serve/api_outbox.h"
 #include "aggregator/serve/api_openapi.h"
+#include "aggregator/serve/api_outbox.h"
 #include "aggregator/serve/api_partition.h"
 #include "aggregator/serve/api_stream.h"
 #include "aggregator/serve/api_topic.h"
@@ -43,6 +43,7 @@ struct server {
 	struct cache *cache;
 	struct metrics *metrics;
 	atomic_bool ready;
+	atomic_uint_fast64_t answered[6]; /* by the first digit of the status */
 	char host[256];
 };
 
@@ -355,9 +356,8 @@ static void audit(const struct request *rq, const struct response *rs)
 		  log_quote(rq->target), log_quote(body), rs->status);
 }
 
-void server_handle(struct server *s, struct request *rq, struct response *rs)
+static void handle(struct server *s, struct request *rq, struct response *rs)
 {
-	response_init(rs);
 	if (strlen(rq->target) > REQUEST_TARGET_MAX) {
 		server_refuse(s, rq, 414, "the path is too long", rs);
 		return;
@@ -375,6 +375,18 @@ void server_handle(struct server *s, struct request *rq, struct response *rs)
 		server_refuse(s, rq, 503, "no memory for the answer", rs);
 	if (rq->who != NULL && access_changes(rq->need))
 		audit(rq, rs);
+}
+
+void server_handle(struct server *s, struct request *rq, struct response *rs)
+{
+	response_init(rs);
+	handle(s, rq, rs);
+	atomic_fetch_add_explicit(&s->answered[MIN(rs->status / 100, 5)], 1, memory_order_relaxed);
+}
+
+uint64_t server_answered(struct server *s, unsigned digit)
+{
+	return atomic_load_explicit(&s->answered[digit], memory_order_relaxed);
 }
 
 struct stream *server_stream(struct server *s)

@@ -27,7 +27,10 @@ struct server_store {
 struct server_ingest {
 	uint64_t connections; /* now */
 	uint64_t batches, rows, duplicates, rejected, lost;
-	uint64_t busy; /* requests that were put off for want of room */
+	uint64_t transactions; /* committed */
+	uint64_t passes;       /* judged */
+	uint64_t judge_us;     /* that took so long, all together */
+	uint64_t busy;         /* requests that were put off for want of room */
 	uint64_t connections_refused, connections_idle, connections_silent;
 	uint64_t hellos_refused, hellos_stale, batches_forged, batches_foreign, batches_delayed;
 };
@@ -181,8 +184,8 @@ struct server_config {
 	struct stream *stream;    /* NULL: nobody can follow what happens */
 	struct {
 		bool partitions, topics, groups;
-	} no_metrics_of;          /* left out of /metrics */
-	const char *host;         /* this machine's name, for "request" in answers; "": asked for */
+	} no_metrics_of;  /* left out of /metrics */
+	const char *host; /* this machine's name, for "request" in answers; "": asked for */
 	int64_t idle_timeout_ms;
 	int64_t expire_group_ms;
 	uint32_t intervals; /* points of a partition in a group's detail */
@@ -208,6 +211,9 @@ void server_set_ready(struct server *s, bool ready);
 
 /* Answer rq; caller frees *rs with response_free(). */
 void server_handle(struct server *s, struct request *rq, struct response *rs);
+
+/* Requests answered since the start, by the first digit of their status, 1 to 5. */
+uint64_t server_answered(struct server *s, unsigned digit);
 
 /* An error in the form of the API that is asked, v3 for all else; what rs held is gone. */
 void server_refuse(const struct server *s, const struct request *rq, int status,

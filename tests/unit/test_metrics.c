@@ -215,7 +215,7 @@ static void families_are_together(void **state)
 			assert_int_equal(at[strlen(family)], '{');
 		}
 	}
-	assert_int_equal(count, 21);
+	assert_int_equal(count, 22);
 }
 
 static int free_text(void **state)
