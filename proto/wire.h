@@ -208,7 +208,8 @@ struct wire_batch {
 	uint32_t interval_ms;
 	uint32_t flags;
 	struct wire_report report;
-	int64_t sent_ms; /* agent's wall clock when it sent this; 0: not told, nor are the next two */
+	int64_t sent_ms; /* agent's wall clock when it sent this; 0: not told, nor are the next two
+			  */
 	uint64_t spool_batches, spool_bytes; /* waiting at that time, this one too */
 
 	const char **names; /* NUL-terminated, valid UTF-8 not assured */

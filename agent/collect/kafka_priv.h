@@ -58,10 +58,11 @@ struct kafka {
 	char problem[512];
 };
 
-/* A consumer's configuration: our defaults, these properties, and what the code relies on. ERR_CONFIG
- * as for kafka_open(). Caller owns *ret_conf, and gives it to rd_kafka_new() or destroys it. */
-MUST_CHECK int kafka_conf_new(const struct kafka_property *props, size_t count, char why[static 512],
-			      rd_kafka_conf_t **ret_conf);
+/* A consumer's configuration: our defaults, these properties, and what the code relies on.
+ * ERR_CONFIG as for kafka_open(). Caller owns *ret_conf, and gives it to rd_kafka_new() or destroys
+ * it. */
+MUST_CHECK int kafka_conf_new(const struct kafka_property *props, size_t count,
+			      char why[static 512], rd_kafka_conf_t **ret_conf);
 
 /* A new handle from k->conf; isolation is a value of isolation.level. On ERR_CONFIG why holds the
  * library's words. Free *ret_rk with kafka_handle_destroy(). */

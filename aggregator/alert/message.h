@@ -32,10 +32,11 @@ struct message_incident {
 };
 
 struct message {
-	uint64_t key;   /* stable over retries, restarts and replicas: the idempotency key */
-	uint64_t thread; /* the same for all messages of one notification group: mails stay together */
+	uint64_t key;    /* stable over retries, restarts and replicas: the idempotency key */
+	uint64_t thread; /* the same for all messages of one notification group: mails stay together
+			  */
 	enum message_kind kind;
-	int64_t at_ms;  /* when it was decided */
+	int64_t at_ms; /* when it was decided */
 	char *route, *receiver;
 	char *group_by; /* "environment=PROD cluster=orders": what its incidents have in common */
 	char *url;      /* of the page, "" if not configured */

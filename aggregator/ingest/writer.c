@@ -11,8 +11,8 @@
 #include "common/err.h"
 #include "common/log.h"
 
-#define TAKE_MS 200    /* how often blind agents and commands are looked after */
-#define REAP_MS 1000   /* between two steps of the reaper */
+#define TAKE_MS 200   /* how often blind agents and commands are looked after */
+#define REAP_MS 1000  /* between two steps of the reaper */
 #define USAGE_MS 2000 /* between two looks at how full the store is */
 #define ALARM_PERCENT 80
 
