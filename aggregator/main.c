@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "aggregator/alarm.h"
+#include "aggregator/alarm_points.h"
 #include "aggregator/alert/receiver.h"
 #include "aggregator/alert_cmd.h"
 #include "aggregator/calls.h"
@@ -160,6 +161,7 @@ static int start_alert(const struct settings *settings, struct store *store,
 		.config = &settings->cfg->alert,
 		.receivers = settings->receivers,
 		.store = store,
+		.points = alarm_points,
 		.wake = wake,
 		.wake_arg = link,
 		.changed = alarm_changed,

@@ -55,7 +55,10 @@ static int start_telling(struct alert *a)
 	const struct alert_config *c = a->options.config;
 	const struct outbox_keep keep = {c->keep_sent_ms, c->keep_dead_ms};
 	int err = outbox_new(&keep, &a->outbox);
-	const struct deliver_options d = {.outbox = a->outbox, .receivers = a->options.receivers};
+	const struct deliver_options d = {.outbox = a->outbox,
+					  .receivers = a->options.receivers,
+					  .points = a->options.points,
+					  .arg = a->options.store};
 
 	if (err == ERR_OK)
 		err = notify_new(c, a->outbox, &a->notify);

@@ -11,6 +11,7 @@
 #include "aggregator/judge/view.h"
 
 struct alert_config;
+struct picture_point;
 struct receivers;
 struct alert;
 
@@ -23,6 +24,10 @@ struct alert_options {
 	const struct alert_config *config;
 	const struct receivers *receivers; /* of the configuration */
 	struct store *store;
+
+	/* As deliver_options.points, with the store as arg. May be NULL. */
+	size_t (*points)(void *arg, const struct incident *i, int64_t from_ms, int64_t to_ms,
+			 struct picture_point *ret_points, size_t max);
 
 	/* Have the writer look at alert_pending() soon. Any thread. May be NULL. */
 	void (*wake)(void *arg);

@@ -234,3 +234,34 @@ def test_mail_does_not_go_to_who_is_not_known_nor_with_a_wrong_password(box, tmp
     status, text = notify_test(tmp_path, mail(box, tls={"ca_file": stranger.ca}), "sesame")
     assert status != 0 and "certificate" in text.lower()
     assert box.got == []
+
+
+def test_a_mail_shows_how_the_lag_grew(own_broker, tmp_path, start_agent):
+    name = unique("pictured")
+    authority = Authority(tmp_path / "ca")
+    box = Box(tmp_path, authority, False)
+    box.ca = authority.ca
+    (tmp_path / "password").write_text("sesame\n")
+    (tmp_path / "password").chmod(0o600)
+    a = make_aggregator(tmp_path, alert={
+        "receivers": [mail(box)], "route": {"receiver": "mail", "wait": "0s"}})
+    try:
+        start_agent("agent", [a], [cluster(name, own_broker.bootstrap)])
+        groups = Groups(own_broker.bootstrap, 1)
+        groups.known(a, name)
+        groups.list[0].stuck = True
+        opened = groups.until("the mail", 60, lambda: box.got)[0]
+        groups.list[0].stuck = False
+        groups.until("the end", 60, lambda: len(box.got) > 1)
+    finally:
+        a.kill()
+        box.controller.stop()
+    first, last = [email.message_from_bytes(e.content, policy=email.policy.default)
+                   for e in (opened, box.got[-1])]
+    picture, = [part for part in first.walk() if part.get_content_type() == "image/png"]
+    assert picture.get_content().startswith(b"\x89PNG\r\n\x1a\n") and picture["Content-ID"]
+    html = first.get_body(("html",)).get_content()
+    assert "cid:" + picture["Content-ID"].strip("<>") in html
+    assert groups.list[0].name in first.get_body(("plain",)).get_content()
+    assert first["References"] and first["References"] == last["References"], "they stay together"
+    assert first["Message-ID"] != last["Message-ID"]
