@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/serve/api_stream.h"
 
+#include <string.h>
+
 #include "aggregator/serve/problem.h"
 #include "aggregator/serve/query.h"
 #include "aggregator/serve/stream.h"
@@ -28,12 +30,14 @@ void api_stream(struct server *s, const struct request *rq, struct response *rs)
 
 	if (!query_check(rq, "env cluster group", rs))
 		return;
-	const struct stream_wish wish = {.who = rq->who,
-					 .env = text_of(rq, "env", env),
-					 .cluster = text_of(rq, "cluster", cluster),
-					 .group = text_of(rq, "group", group),
-					 .last_id = rq->last_event_id};
+	struct stream_wish wish = {.who = rq->who,
+				   .env = text_of(rq, "env", env),
+				   .cluster = text_of(rq, "cluster", cluster),
+				   .group = text_of(rq, "group", group),
+				   .last_id = rq->last_event_id};
 	struct stream *stream = server_stream(s);
+
+	memcpy(wish.from, rq->from, sizeof(wish.from));
 	int err = stream == NULL ? ERR_LIMIT : ERR_OK;
 
 	if (err == ERR_OK && rq->method != METHOD_HEAD)

@@ -31,6 +31,7 @@ struct stream_reader {
 	struct stream *stream;
 	struct stream_reader *next; /* in the stream's list */
 	const struct access *who;
+	uint8_t from[16];
 	char *env, *cluster, *group; /* NULL: all */
 	uint64_t at;                 /* number of the next event to look at */
 	struct buf text;             /* gathered, */
@@ -176,6 +177,16 @@ static uint64_t after(const struct stream *s, const char *id)
 	return *rest == '\0' ? number + 1 : UINT64_MAX;
 }
 
+/* With the lock held. */
+static bool has_room(const struct stream *s, const uint8_t from[static 16])
+{
+	size_t of_one = 0;
+
+	for (const struct stream_reader *r = s->readers; r != NULL; r = r->next)
+		of_one += memcmp(r->from, from, sizeof(r->from)) == 0;
+	return s->reader_count < STREAM_READERS && of_one < STREAM_READERS_OF_ONE;
+}
+
 int stream_open(struct stream *s, const struct stream_wish *wish, struct stream_reader **ret_r)
 {
 	struct stream_reader *r = calloc(1, sizeof(*r));
@@ -189,11 +200,12 @@ int stream_open(struct stream *s, const struct stream_wish *wish, struct stream_
 				    .cluster = copy(wish->cluster),
 				    .group = copy(wish->group),
 				    .said_mono = clock_mono_ms()};
+	memcpy(r->from, wish->from, sizeof(r->from));
 	/* Something at once, so that the headers go out, and the client knows that it is heard. */
 	buf_puts(&r->text, "retry: 2000\n\n");
 	pthread_mutex_lock(&s->lock);
 	r->at = wish->last_id == NULL ? s->end : after(s, wish->last_id);
-	if (s->closed || s->reader_count == STREAM_READERS) {
+	if (s->closed || !has_room(s, wish->from)) {
 		err = ERR_LIMIT;
 	} else {
 		r->next = s->readers;
@@ -282,7 +294,7 @@ static void nap(struct stream *s)
 {
 	struct timespec until;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += LOOK_MS * 1000000L;
 	until.tv_sec += until.tv_nsec / 1000000000L;
 	until.tv_nsec %= 1000000000L;
@@ -313,6 +325,7 @@ static void *run(void *arg)
 int stream_start(struct board *board, struct stream **ret_s)
 {
 	struct stream *s = calloc(1, sizeof(*s));
+	pthread_condattr_t attr;
 
 	if (s == NULL)
 		return -ENOMEM;
@@ -321,7 +334,11 @@ int stream_start(struct board *board, struct stream **ret_s)
 	s->first = s->end = 1;
 	s->changes = changes_new();
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_cond_init(&s->more, NULL);
+	/* A clock that is set back would let the thread sleep until it has caught up. */
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->more, &attr);
+	pthread_condattr_destroy(&attr);
 	int err = -pthread_create(&s->thread, NULL, run, s);
 	if (err != ERR_OK) {
 		s->thread = 0;

@@ -18,6 +18,9 @@
 
 #define STREAM_READERS 200
 
+/* Of one address: others behind it, a proxy or so, need connections as well. */
+#define STREAM_READERS_OF_ONE 40
+
 struct stream;
 struct stream_reader;
 
@@ -37,6 +40,7 @@ void stream_tell(struct stream *s, const char *event, const char *environment, c
 /* What one reader wants. Patterns are globs, NULL for all. */
 struct stream_wish {
 	const struct access *who; /* borrowed for the reader's life */
+	uint8_t from[16];         /* address of the client, as struct request has it */
 	const char *env, *cluster, *group;
 	const char *last_id; /* of the last event that he has; NULL: he begins */
 };

@@ -118,11 +118,14 @@ def test_many_streams_and_one_that_never_reads_hold_nobody_up(watched):
     deaf = socket.create_connection(("127.0.0.1", watched.http_port))
     deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     deaf.sendall(b"GET /api/v1/stream HTTP/1.1\r\nHost: w\r\n\r\n")
-    streams = [Stream(watched) for _ in range(50)]
+    streams = [Stream(watched) for _ in range(39)]
     wait_for("a pass on each", 20, lambda: all(s.of("pass") for s in streams))
     began = time.monotonic()
     assert watched.clusters() == ["one"]
     assert time.monotonic() - began < 5
+    over = Stream(watched)
+    assert over.answer.status == 503 and over.answer.getheader("Retry-After")
+    assert "too many" in over.answer.read().decode()
     for s in streams:
         s.close()
     deaf.close()
