@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "common/err.h"
+
 #define HELP "# HELP "
 #define TYPE "# TYPE "
 #define TOTAL "_total"
@@ -47,6 +49,8 @@ void openmetrics_families(struct buf *b)
 	struct buf out = {.limit = b->limit};
 	bool counter = false;
 
+	if (b->err != ERR_OK)
+		return;
 	for (const char *line = buf_str(b); *line != '\0';) {
 		size_t size = strcspn(line, "\n");
 
