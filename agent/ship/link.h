@@ -19,7 +19,7 @@
 #include "common/base.h"
 #include "common/cert.h"
 
-#define LINK_SLOTS 8
+#define LINK_SLOTS 16 /* the most that an aggregator may ask for, and a hello */
 
 enum link_event_kind {
 	LINK_NOTHING, /* the time is over, or link_wake() was called */

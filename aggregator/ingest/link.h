@@ -16,10 +16,11 @@
 #include "common/cert.h"
 
 #define INGEST_LINK_LISTENERS_MAX 16
-#define INGEST_LINK_CONTEXTS 64 /* requests held for one listener */
+#define INGEST_LINK_CONTEXTS 192 /* requests held for one listener */
 #define INGEST_LINK_REMOTE_MAX 64
 
-#define INGEST_LINK_PEER_MAX 256
+#define INGEST_LINK_PEER_MAX 320      /* more than an agent's name has */
+#define INGEST_LINK_NO_NAME "(no CN)" /* the peer whose certificate has none: no agent's name */
 
 struct ingest_listen {
 	const char *url;         /* "tcp://address:port" or "tls+tcp://address:port" */
@@ -55,8 +56,8 @@ struct ingest_message {
 	unsigned int listener;               /* index of the URL it came in by */
 	uint32_t connection;                 /* the same number: the same connection; never 0 */
 	char remote[INGEST_LINK_REMOTE_MAX]; /* "10.0.0.7:51234", "[::1]:51234" or "unknown" */
-	char peer[INGEST_LINK_PEER_MAX]; /* CN of its certificate; "" if there is none, or nng does
-					  * not tell */
+	char peer[INGEST_LINK_PEER_MAX];     /* CN of its certificate, or INGEST_LINK_NO_NAME; ""
+					      * without one, or if nng does not tell */
 };
 
 struct ingest_link;

@@ -18,7 +18,9 @@
 #define SESSIONS_MAX 4096
 #define IDLE_MS 3600000
 
-#define CREDIT 8
+/* What an agent keeps under way: under load transactions are as large, and a page that several of
+ * their batches change is written once. */
+#define CREDIT 15
 
 struct session {
 	UT_hash_handle hh;

@@ -16,7 +16,7 @@
 #include "aggregator/judge/rules_memo.h"
 #include "proto/frame.h"
 
-#define WRITER_BATCHES 64 /* in a transaction */
+#define WRITER_BATCHES 128 /* in a transaction */
 #define WRITER_VIEWS 64
 #define WRITER_BUSY_MS 200     /* when an agent may try again what there is no room for, */
 #define WRITER_TROUBLE_MS 5000 /* and what the store does not take */
