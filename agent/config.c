@@ -403,27 +403,14 @@ static const struct conf_schema SCHEMA = {
 
 /* --- the interface --- */
 
-static int from_tree(struct tree **tree, struct agent_config **ret_cfg, struct buf *errors)
-{
-	void *object = NULL;
-	int err = conf_load(&SCHEMA, tree_root(*tree), errors, &object);
-
-	tree_free(tree);
-	if (err == ERR_OK)
-		*ret_cfg = object;
-	return err;
-}
-
 int agent_config_load(const char *path, struct agent_config **ret_cfg, struct buf *errors)
 {
-	struct agent_config *cfg = NULL;
-	struct tree *tree = NULL;
-	int err = tree_load(path, errors, &tree);
+	void *object = NULL;
+	int err = conf_load_file(&SCHEMA, path, errors, &object);
 
-	if (err == ERR_OK)
-		err = from_tree(&tree, &cfg, errors);
 	if (err != ERR_OK)
 		return err;
+	struct agent_config *cfg = object;
 	options_place_tls(path, &cfg->tls.files);
 	options_place_beside(path, &cfg->key_file);
 	*ret_cfg = cfg;
@@ -444,10 +431,12 @@ void agent_config_server_name(const struct agent_config *cfg, size_t i, char ret
 int agent_config_parse(const char *file, const char *text, size_t size,
 		       struct agent_config **ret_cfg, struct buf *errors)
 {
-	struct tree *tree = NULL;
-	int err = tree_parse(file, text, size, errors, &tree);
+	void *object = NULL;
+	int err = conf_parse(&SCHEMA, file, text, size, errors, &object);
 
-	return err == ERR_OK ? from_tree(&tree, ret_cfg, errors) : err;
+	if (err == ERR_OK)
+		*ret_cfg = object;
+	return err;
 }
 
 void agent_config_print(const struct agent_config *cfg, struct buf *out)

@@ -9,6 +9,7 @@
 
 #include "aggregator/judge/track.h"
 #include "common/err.h"
+#include "common/mem.h"
 
 /* What a row may hold. */
 enum column { AT, END_AT, COMMITTED, START, END, STABLE, ASSIGNED, STATE, MEMBERS, COLUMNS };
@@ -32,15 +33,6 @@ static void complain(struct reader *r, const char *what, const char *detail)
 	if (!r->bad)
 		buf_printf(r->errors, "%s:%u: %s%s\n", r->path, r->line, what, detail);
 	r->bad = true;
-}
-
-static void *allocate(size_t count, size_t size)
-{
-	void *p = calloc(MAX(count, (size_t)1), size);
-
-	if (p == NULL)
-		abort();
-	return p;
 }
 
 static const char *text_of(const json_t *o, const char *key)
@@ -115,7 +107,7 @@ static void read_phases(struct reader *r, const json_t *phases, struct case_seri
 		complain(r, "too many phases", "");
 		return;
 	}
-	s->phases = allocate(count, sizeof(*s->phases));
+	s->phases = mem_zeroed(count, sizeof(*s->phases));
 	s->phase_count = count;
 	for (size_t i = 0; i < count; i++) {
 		const json_t *o = json_array_get(phases, i);
@@ -200,7 +192,7 @@ static void read_rows(struct reader *r, const json_t *rows, struct case_series *
 		complain(r, "series must have 1 to 1,000,000 rows", "");
 		return;
 	}
-	s->rows = allocate(count, sizeof(*s->rows));
+	s->rows = mem_zeroed(count, sizeof(*s->rows));
 	for (size_t i = 0; i < count; i++) {
 		s->rows[i] = read_row(r, json_array_get(rows, i));
 		if (i > 0 && s->rows[i].committed_at_ms <= s->rows[i - 1].committed_at_ms)
@@ -217,7 +209,7 @@ static void read_commits(struct reader *r, const json_t *commits, struct case_se
 		complain(r, "too many commits", "");
 		return;
 	}
-	s->commits = allocate(count, sizeof(*s->commits));
+	s->commits = mem_zeroed(count, sizeof(*s->commits));
 	s->commit_count = count;
 	for (size_t i = 0; i < count; i++) {
 		const json_t *c = json_array_get(commits, i);
@@ -268,9 +260,7 @@ static void read_file(struct reader *r, FILE *f, struct cases *c)
 			complain(r, "the file is too large", "");
 			break;
 		}
-		c->series = realloc(c->series, (c->count + 1) * sizeof(*c->series));
-		if (c->series == NULL)
-			abort();
+		c->series = mem_resize(c->series, c->count + 1, sizeof(*c->series));
 		c->series[c->count] = (struct case_series){.rows = NULL};
 		read_line(r, line, (size_t)size, &c->series[c->count++]);
 	}

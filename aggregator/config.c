@@ -222,28 +222,15 @@ static const struct conf_schema SCHEMA = {
 
 /* --- the interface --- */
 
-static int from_tree(struct tree **tree, struct aggregator_config **ret_cfg, struct buf *errors)
-{
-	void *object = NULL;
-	int err = conf_load(&SCHEMA, tree_root(*tree), errors, &object);
-
-	tree_free(tree);
-	if (err == ERR_OK)
-		*ret_cfg = object;
-	return err;
-}
-
 int aggregator_config_load(const char *path, struct aggregator_config **ret_cfg, struct buf *errors)
 {
-	struct aggregator_config *cfg = NULL;
-	struct tree *tree = NULL;
-	int err = tree_load(path, errors, &tree);
+	void *object = NULL;
+	int err = conf_load_file(&SCHEMA, path, errors, &object);
 
-	if (err == ERR_OK)
-		err = from_tree(&tree, &cfg, errors);
 	if (err != ERR_OK)
 		return err;
-	config_http_place_beside(path, &cfg->rules_file);
+	struct aggregator_config *cfg = object;
+	options_place_beside(path, &cfg->rules_file);
 	config_http_place(path, &cfg->http);
 	config_link_place(path, cfg);
 	config_alert_place(path, &cfg->alert);
@@ -254,10 +241,12 @@ int aggregator_config_load(const char *path, struct aggregator_config **ret_cfg,
 int aggregator_config_parse(const char *file, const char *text, size_t size,
 			    struct aggregator_config **ret_cfg, struct buf *errors)
 {
-	struct tree *tree = NULL;
-	int err = tree_parse(file, text, size, errors, &tree);
+	void *object = NULL;
+	int err = conf_parse(&SCHEMA, file, text, size, errors, &object);
 
-	return err == ERR_OK ? from_tree(&tree, ret_cfg, errors) : err;
+	if (err == ERR_OK)
+		*ret_cfg = object;
+	return err;
 }
 
 void aggregator_config_print(const struct aggregator_config *cfg, struct buf *out)

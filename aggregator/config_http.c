@@ -374,30 +374,15 @@ void config_http_check(struct conf_load *c, const struct tree_node *root, void *
 		   "insecure: true");
 }
 
-void config_http_place_beside(const char *path, char **name)
-{
-	CLEANUP(buf_free) struct buf full = {0};
-	const char *slash = strrchr(path, '/');
-
-	if (**name == '\0' || **name == '/' || slash == NULL)
-		return;
-	buf_put(&full, path, (size_t)(slash - path) + 1);
-	buf_puts(&full, *name);
-	free(*name);
-	*name = strdup(buf_str(&full));
-	if (*name == NULL)
-		abort();
-}
-
 void config_http_place(const char *path, struct aggregator_http *http)
 {
 	struct aggregator_credential *auth = http->auth.items;
 
-	config_http_place_beside(path, &http->tls.cert_file);
-	config_http_place_beside(path, &http->tls.key_file);
-	config_http_place_beside(path, &http->tls.client_ca_file);
+	options_place_beside(path, &http->tls.cert_file);
+	options_place_beside(path, &http->tls.key_file);
+	options_place_beside(path, &http->tls.client_ca_file);
 	for (size_t i = 0; i < http->auth.count; i++) {
-		config_http_place_beside(path, &auth[i].token_file);
-		config_http_place_beside(path, &auth[i].password_file);
+		options_place_beside(path, &auth[i].token_file);
+		options_place_beside(path, &auth[i].password_file);
 	}
 }

@@ -15,6 +15,3 @@ void config_http_check(struct conf_load *c, const struct tree_node *root, void *
 /* Take the relative names of files from the directory of the file at path. */
 struct aggregator_http;
 void config_http_place(const char *path, struct aggregator_http *http);
-
-/* Put the directory of path before *name, if that is relative and not empty. */
-void config_http_place_beside(const char *path, char **name);

@@ -10,6 +10,7 @@
 #include "common/conf_value.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/mem.h"
 
 #define KEY_MAX 64 /* bytes of a key that is compared with others for likeness */
 
@@ -18,24 +19,6 @@ struct conf_load {
 	size_t mistakes;
 	const struct tree_node *map; /* the innermost map that is being read */
 };
-
-static void *must_alloc(size_t count, size_t size)
-{
-	void *p = calloc(MAX(count, (size_t)1), size);
-
-	if (p == NULL)
-		abort();
-	return p;
-}
-
-static char *copy(const char *s)
-{
-	char *p = strdup(s);
-
-	if (p == NULL)
-		abort();
-	return p;
-}
 
 void conf_error(struct conf_load *c, const struct tree_node *node, const char *fmt, ...)
 {
@@ -99,7 +82,7 @@ static void load_scalar(struct conf_load *c, const struct conf_item *item,
 		enum conf_value result = conf_value_parse(item, item->fallback, field);
 		assert(result == CONF_VALUE_OK);
 	} else if (item->type == CONF_STRING) {
-		*(char **)field = copy("");
+		*(char **)field = mem_copy("");
 	}
 	if (node == NULL)
 		return;
@@ -150,9 +133,9 @@ static void load_list(struct conf_load *c, const struct conf_item *item,
 	struct conf_list *list = field;
 	bool fallback = node == NULL || node->kind != TREE_LIST;
 
-	list->items = must_alloc(fallback ? 1 : node->count, sizeof(char *));
+	list->items = mem_zeroed(fallback ? 1 : node->count, sizeof(char *));
 	if (fallback && item->fallback != NULL)
-		list->items[list->count++] = copy(item->fallback);
+		list->items[list->count++] = mem_copy(item->fallback);
 	if (fallback) {
 		if (node != NULL)
 			report_kind(c, item, node);
@@ -162,7 +145,7 @@ static void load_list(struct conf_load *c, const struct conf_item *item,
 	for (const struct tree_node *child = node->first; child != NULL; child = child->next) {
 		bool child_fits = child_ok(c, item, child);
 
-		list->items[list->count++] = copy(child_fits ? child->text : "");
+		list->items[list->count++] = mem_copy(child_fits ? child->text : "");
 		ok = ok && child_fits;
 	}
 	if (ok && item->check != NULL)
@@ -174,7 +157,7 @@ static void load_map(struct conf_load *c, const struct conf_item *item,
 {
 	struct conf_map *map = field;
 
-	map->pairs = must_alloc(node == NULL ? 0 : node->count, sizeof(*map->pairs));
+	map->pairs = mem_zeroed(node == NULL ? 0 : node->count, sizeof(*map->pairs));
 	if (node == NULL)
 		return;
 	if (node->kind != TREE_MAP) {
@@ -186,8 +169,8 @@ static void load_map(struct conf_load *c, const struct conf_item *item,
 		bool child_fits = child_ok(c, item, child);
 
 		map->pairs[map->count++] = (struct conf_pair){
-			.key = copy(child->key),
-			.value = copy(child_fits ? child->text : ""),
+			.key = mem_copy(child->key),
+			.value = mem_copy(child_fits ? child->text : ""),
 		};
 		ok = ok && child_fits;
 	}
@@ -209,8 +192,8 @@ static void load_nested(struct conf_load *c, const struct conf_item *item,
 static void load_plain(struct conf_load *c, const struct conf_schema *schema,
 		       const struct tree_node *node, const char *text, void *object)
 {
-	char *key = copy(schema->plain);
-	char *value_text = copy(text);
+	char *key = mem_copy(schema->plain);
+	char *value_text = mem_copy(text);
 	struct tree_node value = {.kind = TREE_SCALAR,
 				  .line = node->line,
 				  .file = node->file,
@@ -233,7 +216,7 @@ static void load_array_default(struct conf_load *c, const struct conf_item *item
 {
 	if (item->fallback == NULL)
 		return;
-	array->items = must_alloc(1, item->schema->size);
+	array->items = mem_zeroed(1, item->schema->size);
 	array->count = 1;
 	load_plain(c, item->schema, c->map, item->fallback, array->items);
 }
@@ -253,7 +236,7 @@ static void load_array(struct conf_load *c, const struct conf_item *item,
 	}
 	if (!count_ok(c, item, node))
 		return;
-	array->items = must_alloc(node->count, item->schema->size);
+	array->items = mem_zeroed(node->count, item->schema->size);
 	bool ok = true;
 	for (const struct tree_node *child = node->first; child != NULL; child = child->next) {
 		void *object = (char *)array->items + array->count * item->schema->size;
@@ -420,7 +403,7 @@ int conf_load(const struct conf_schema *schema, const struct tree_node *root, st
 	      void **ret_object)
 {
 	struct conf_load c = {.errors = errors, .map = root};
-	void *object = must_alloc(1, schema->size);
+	void *object = mem_zeroed(1, schema->size);
 
 	load_struct(&c, schema, root, object);
 	if (c.mistakes > 0) {
@@ -429,6 +412,28 @@ int conf_load(const struct conf_schema *schema, const struct tree_node *root, st
 	}
 	*ret_object = object;
 	return ERR_OK;
+}
+
+int conf_parse(const struct conf_schema *schema, const char *file, const char *text, size_t size,
+	       struct buf *errors, void **ret_object)
+{
+	CLEANUP(tree_free) struct tree *tree = NULL;
+	int err = tree_parse(file, text, size, errors, &tree);
+
+	if (err != ERR_OK)
+		return err;
+	return conf_load(schema, tree_root(tree), errors, ret_object);
+}
+
+int conf_load_file(const struct conf_schema *schema, const char *path, struct buf *errors,
+		   void **ret_object)
+{
+	CLEANUP(tree_free) struct tree *tree = NULL;
+	int err = tree_load(path, errors, &tree);
+
+	if (err != ERR_OK)
+		return err;
+	return conf_load(schema, tree_root(tree), errors, ret_object);
 }
 
 void conf_free(const struct conf_schema *schema, void **object)

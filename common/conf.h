@@ -97,6 +97,14 @@ struct conf_schema {
 MUST_CHECK int conf_load(const struct conf_schema *schema, const struct tree_node *root,
 			 struct buf *errors, void **ret_object);
 
+/* The same from size bytes of YAML; file is the name shown in errors. */
+MUST_CHECK int conf_parse(const struct conf_schema *schema, const char *file, const char *text,
+			  size_t size, struct buf *errors, void **ret_object);
+
+/* The same from the file at path, as tree_load() reads it. */
+MUST_CHECK int conf_load_file(const struct conf_schema *schema, const char *path,
+			      struct buf *errors, void **ret_object);
+
 /* Give an object and all it owns back, and set *object to NULL. */
 void conf_free(const struct conf_schema *schema, void **object);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/conf_value.h"
+#include "common/mem.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -59,9 +60,7 @@ static enum conf_value parse_string(const struct conf_item *item, const char *te
 {
 	if (!conf_value_in_range(item, (int64_t)strlen(text)))
 		return CONF_VALUE_OUT_OF_RANGE;
-	char *copy = strdup(text);
-	if (copy == NULL)
-		abort();
+	char *copy = mem_copy(text);
 	free(*field);
 	*field = copy;
 	return CONF_VALUE_OK;

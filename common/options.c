@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/mem.h"
+
 static const char TCP[] = "tcp://";
 static const char TLS[] = "tls+tcp://";
 
@@ -171,9 +173,7 @@ void options_place_beside(const char *path, char **name)
 	buf_put(&full, path, (size_t)(slash - path) + 1);
 	buf_puts(&full, *name);
 	free(*name);
-	*name = strdup(buf_str(&full));
-	if (*name == NULL)
-		abort();
+	*name = mem_copy(buf_str(&full));
 }
 
 void options_place_tls(const char *path, struct options_tls *tls)

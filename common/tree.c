@@ -11,6 +11,7 @@
 
 #include "common/err.h"
 #include "common/log.h"
+#include "common/mem.h"
 #include "common/utf8.h"
 
 #define ERRORS_MAX ((size_t)64 << 10) /* bytes of error text; more helps nobody */
@@ -39,20 +40,9 @@ struct reader {
 	bool stop;       /* and going on makes no sense */
 };
 
-/* Configuration is read at start and on demand, and its size is limited: without memory for it
- * there is nothing to do. */
-static void *must_alloc(size_t size)
-{
-	void *p = calloc(1, size);
-
-	if (p == NULL)
-		abort();
-	return p;
-}
-
 static char *copy(const char *s, size_t size)
 {
-	char *p = must_alloc(size + 1);
+	char *p = mem_zeroed(1, size + 1);
 
 	memcpy(p, s, size);
 	return p;
@@ -227,7 +217,7 @@ static void check_key(struct reader *r, const struct tree_node *map, int line)
 /* A new node where the reader stands. Owned by the tree. */
 static struct tree_node *add(struct reader *r, enum tree_kind kind, int line)
 {
-	struct tree_node *node = must_alloc(sizeof(*node));
+	struct tree_node *node = mem_zeroed(1, sizeof(*node));
 
 	*node = (struct tree_node){.kind = kind, .line = line, .file = r->tree->files->name};
 	if (r->depth > 0) {
@@ -389,10 +379,10 @@ static void read_document(struct reader *r, const char *data, size_t size)
 int tree_parse(const char *file, const char *data, size_t size, struct buf *errors,
 	       struct tree **ret_tree)
 {
-	struct tree *tree = must_alloc(sizeof(*tree));
+	struct tree *tree = mem_zeroed(1, sizeof(*tree));
 	struct reader r = {.tree = tree, .errors = errors};
 
-	tree->files = must_alloc(sizeof(struct file) + strlen(file) + 1);
+	tree->files = mem_zeroed(1, sizeof(struct file) + strlen(file) + 1);
 	memcpy(tree->files->name, file, strlen(file) + 1);
 	if (size > TREE_FILE_MAX)
 		complain(&r, 0, "too large; %zu bytes are allowed", TREE_FILE_MAX);
@@ -467,26 +457,35 @@ void tree_merge(struct tree *base, struct tree **overlay)
 
 /* --- files --- */
 
-static int load_one(const char *path, struct buf *errors, struct tree **ret_tree)
+int tree_read(const char *path, struct buf *errors, struct buf *ret_text)
 {
-	CLEANUP(buf_free) struct buf data = {0};
 	FILE *f = fopen(path, "re");
 
 	if (f == NULL) {
 		tree_error(errors, path, 0, "cannot be opened: %s", err_str(-errno));
 		return ERR_CONFIG;
 	}
-	char *at = buf_reserve(&data, TREE_FILE_MAX + 1);
+	char *at = buf_reserve(ret_text, TREE_FILE_MAX + 1);
 	if (at == NULL)
 		abort();
-	size_t size = fread(at, 1, TREE_FILE_MAX + 1, f);
+	ret_text->size += fread(at, 1, TREE_FILE_MAX + 1, f);
 	int err = ferror(f) ? -errno : ERR_OK;
 	fclose(f);
 	if (err != ERR_OK) {
 		tree_error(errors, path, 0, "cannot be read: %s", err_str(err));
 		return ERR_CONFIG;
 	}
-	return tree_parse(path, at, size, errors, ret_tree);
+	return ERR_OK;
+}
+
+static int load_one(const char *path, struct buf *errors, struct tree **ret_tree)
+{
+	CLEANUP(buf_free) struct buf text = {0};
+	int err = tree_read(path, errors, &text);
+
+	if (err != ERR_OK)
+		return err;
+	return tree_parse(path, text.data, text.size, errors, ret_tree);
 }
 
 static int is_yaml(const struct dirent *entry)

@@ -42,6 +42,10 @@ struct tree; /* the tree's owner */
 MUST_CHECK int tree_parse(const char *file, const char *data, size_t size, struct buf *errors,
 			  struct tree **ret_tree);
 
+/* Append the text of the file at path, and one byte more than TREE_FILE_MAX of one that is too
+ * large. ERR_CONFIG, with the reason appended to errors, when it cannot be read. */
+MUST_CHECK int tree_read(const char *path, struct buf *errors, struct buf *ret_text);
+
 /* Read the file at path and, by name, the *.yaml files of conf.d beside it, merged as
  * tree_merge() does. Fails like tree_parse(), also when a file cannot be read. */
 MUST_CHECK int tree_load(const char *path, struct buf *errors, struct tree **ret_tree);

@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/collect/mem.h"
 #include "agent/collect/pass.h"
 #include "agent/collect/sampler.h"
 #include "agent/thread.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/mem.h"
 
 #define FULL_EVERY 30   /* passes */
 #define WAIT_MAX_MS 250 /* so that a request to stop is seen */

@@ -3,7 +3,8 @@
 
 #include <assert.h>
 
-#include "agent/collect/mem.h"
+#include "agent/collect/hash.h"
+#include "common/mem.h"
 
 #define CHUNK 2048u
 #define INDEX_MIN 64u
@@ -18,7 +19,7 @@ _Static_assert(sizeof(struct commit) == 40, "commits grew");
 static uint64_t hash_key(uint32_t group, uint32_t topic, uint32_t partition)
 {
 	/* Groups and topics are small numbers of our own, so no seed is needed. */
-	return mem_mix(((uint64_t)group << 32 | topic) ^ mem_mix(partition));
+	return hash_mix(((uint64_t)group << 32 | topic) ^ hash_mix(partition));
 }
 
 static uint64_t hash_commit(const struct commit *e)

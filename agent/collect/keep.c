@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/collect/keep.h"
 
-#include "agent/collect/mem.h"
+#include "agent/collect/hash.h"
 #include "common/bytes.h"
 #include "common/err.h"
+#include "common/mem.h"
 
 /*
  * Records, integers big-endian:
@@ -34,8 +35,8 @@ void keep_free(struct keep *k)
 static uint64_t hash_list(uint64_t h, const struct conf_list *list)
 {
 	for (size_t i = 0; i < list->count; i++)
-		h = mem_hash(h, list->items[i], strlen(list->items[i]));
-	return mem_mix(h + list->count + 1);
+		h = hash_bytes(h, list->items[i], strlen(list->items[i]));
+	return hash_mix(h + list->count + 1);
 }
 
 uint64_t keep_rules(const struct agent_filter *groups, const struct agent_filter *topics)

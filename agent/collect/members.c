@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/collect/members.h"
 
-#include "agent/collect/mem.h"
 #include "common/bytes.h"
 #include "common/err.h"
+#include "common/mem.h"
 #include "proto/wire.h"
 
 /* More would not fit a batch by far. */

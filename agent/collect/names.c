@@ -4,7 +4,8 @@
 #include <assert.h>
 #include <sys/random.h>
 
-#include "agent/collect/mem.h"
+#include "agent/collect/hash.h"
+#include "common/mem.h"
 
 #define INDEX_MIN 64
 
@@ -57,7 +58,7 @@ static void rebuild(struct names *n, uint32_t size)
 
 static uint32_t hash_of(const struct names *n, const char *s, size_t size)
 {
-	return (uint32_t)mem_hash(n->seed, s, size);
+	return (uint32_t)hash_bytes(n->seed, s, size);
 }
 
 uint32_t names_find(const struct names *n, const char *s, size_t size)

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/collect/mem.h"
 #include "agent/collect/sampler.h"
 #include "common/bytes.h"
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/mem.h"
 
 #define ASK_MS 10000
 #define GIVE_UP_MS 30000 /* without any record to read, or any broker that answers */

@@ -3,10 +3,10 @@
 
 #include <assert.h>
 
-#include "agent/collect/mem.h"
 #include "common/arena.h"
 #include "common/bytes.h"
 #include "common/err.h"
+#include "common/mem.h"
 
 /* Encoded, a row takes some 12 bytes, and 45 at the worst; so what these limits let through stays
  * below WIRE_BODY_MAX even if every estimate is wrong by that much. */

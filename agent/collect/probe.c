@@ -7,11 +7,11 @@
 #include <stdio.h>
 
 #include "agent/collect/kafka_probe.h"
-#include "agent/collect/mem.h"
 #include "agent/thread.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/mem.h"
 
 #define READ_MS 3000
 #define DENIED_MS INT64_C(3600000) /* a topic that may not be read is left alone for */

@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "agent/collect/mem.h"
 #include "agent/steady.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/mem.h"
 
 #define SERVERS "bootstrap.servers"
 

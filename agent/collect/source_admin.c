@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/collect/source_admin.h"
 
-#include "agent/collect/mem.h"
 #include "common/err.h"
+#include "common/mem.h"
 
 /* Members change seldom, and asking for them costs as much as asking for the offsets. */
 #define MEMBERS_EVERY 3

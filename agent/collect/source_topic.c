@@ -3,11 +3,11 @@
 
 #include <malloc.h>
 
-#include "agent/collect/mem.h"
 #include "agent/steady.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/mem.h"
 
 /* One record, decoded; a group of ten thousand members fits. */
 #define ARENA_BYTES (32u << 20)

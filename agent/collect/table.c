@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/collect/table.h"
 
-#include "agent/collect/mem.h"
 #include "agent/collect/table_priv.h"
 #include "common/err.h"
 #include "common/glob.h"
+#include "common/mem.h"
 
 /* Times beyond the year 30000 are no times. */
 #define TIME_MAX_MS 1000000000000000

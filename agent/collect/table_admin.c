@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/collect/mem.h"
 #include "agent/collect/table_priv.h"
 #include "common/err.h"
+#include "common/mem.h"
 
 void table_admin_begin(struct table *t)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/collect/topics.h"
 
-#include "agent/collect/mem.h"
 #include "common/err.h"
 #include "common/glob.h"
+#include "common/mem.h"
 #include "proto/wire.h"
 
 static const uint8_t NO_ID[16];

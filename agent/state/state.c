@@ -7,38 +7,11 @@
 #include "common/bytes.h"
 #include "common/err.h"
 
-int state_from_mdb(int rc)
-{
-	switch (rc) {
-	case MDB_SUCCESS:
-		return ERR_OK;
-	case MDB_NOTFOUND:
-		return ERR_NOT_FOUND;
-	case MDB_MAP_FULL:
-		return ERR_FULL;
-	case MDB_INVALID:
-	case MDB_CORRUPTED:
-	case MDB_PAGE_NOTFOUND:
-		return ERR_MALFORMED;
-	case MDB_VERSION_MISMATCH:
-		return ERR_VERSION;
-	default:
-		return rc > 0 ? -rc : -EIO;
-	}
-}
-
-MDB_val state_val(const void *data, size_t size)
-{
-	void *p = NULL; /* LMDB's type is not const; it does not write there */
-	memcpy(&p, &data, sizeof(p));
-	return (MDB_val){size, p};
-}
-
 /* Only here is t->err set from LMDB. */
 bool state_check(struct state_txn *t, int rc)
 {
 	if (t->err == ERR_OK)
-		t->err = state_from_mdb(rc);
+		t->err = lmdb_err(rc);
 	return t->err == ERR_OK;
 }
 
@@ -54,7 +27,7 @@ static MDB_val pack_key(struct state_key k, uint8_t out[static STATE_KEY_SIZE])
 	put_be32(out + 4, k.a);
 	put_be32(out + 8, k.b);
 	put_be32(out + 12, k.c);
-	return state_val(out, STATE_KEY_SIZE);
+	return lmdb_val(out, STATE_KEY_SIZE);
 }
 
 static int begin_write(struct state *st, MDB_txn **ret_txn)
@@ -62,9 +35,9 @@ static int begin_write(struct state *st, MDB_txn **ret_txn)
 	int rc = st->env == NULL ? MDB_PANIC : mdb_txn_begin(st->env, NULL, 0, ret_txn);
 
 	if (rc != MDB_PANIC)
-		return state_from_mdb(rc);
+		return lmdb_err(rc);
 	int err = state_reopen(st);
-	return err != ERR_OK ? err : state_from_mdb(mdb_txn_begin(st->env, NULL, 0, ret_txn));
+	return err != ERR_OK ? err : lmdb_err(mdb_txn_begin(st->env, NULL, 0, ret_txn));
 }
 
 struct state_txn state_begin(struct state *st)
@@ -85,7 +58,7 @@ void state_put(struct state_txn *t, enum state_kind kind, struct state_key k, co
 	       size_t size)
 {
 	uint8_t key[STATE_KEY_SIZE];
-	state_put_raw(t, t->state->kinds[kind], pack_key(k, key), state_val(data, size));
+	state_put_raw(t, t->state->kinds[kind], pack_key(k, key), lmdb_val(data, size));
 }
 
 void state_del(struct state_txn *t, enum state_kind kind, struct state_key k)
@@ -152,7 +125,7 @@ int state_walk(struct state *st, enum state_kind kind, uint32_t cluster,
 	int rc = st->env == NULL ? MDB_PANIC : mdb_txn_begin(st->env, NULL, MDB_RDONLY, &txn);
 	if (rc == MDB_SUCCESS)
 		rc = mdb_cursor_open(txn, st->kinds[kind], &cursor);
-	int err = state_from_mdb(rc);
+	int err = lmdb_err(rc);
 	if (err == ERR_OK)
 		rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
 	while (err == ERR_OK && rc == MDB_SUCCESS) {
@@ -170,5 +143,5 @@ int state_walk(struct state *st, enum state_kind kind, uint32_t cluster,
 	if (txn != NULL)
 		mdb_txn_abort(txn);
 	pthread_mutex_unlock(&st->lock);
-	return err != ERR_OK || rc == MDB_NOTFOUND ? err : state_from_mdb(rc);
+	return err != ERR_OK || rc == MDB_NOTFOUND ? err : lmdb_err(rc);
 }

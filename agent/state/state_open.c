@@ -89,7 +89,7 @@ static int open_env(struct state *st, const char *dir, char why[static WHY])
 		rc = mdb_env_set_mapsize(st->env, map);
 	if (rc == MDB_SUCCESS)
 		rc = mdb_env_open(st->env, dir, MDB_NOTLS | MDB_NORDAHEAD, 0640);
-	int err = state_from_mdb(rc);
+	int err = lmdb_err(rc);
 	if (err == ERR_MALFORMED || err == ERR_VERSION)
 		return damaged(dir, "is not the state of an agent, or is damaged", why);
 	if (err != ERR_OK) {
@@ -126,7 +126,7 @@ static void open_dbs(struct state_txn *t)
 static void load_head(struct state_txn *t)
 {
 	struct state *st = t->state;
-	MDB_val k = state_val("head", 4);
+	MDB_val k = lmdb_val("head", 4);
 	MDB_val v;
 
 	if (t->err != ERR_OK || !state_check(t, mdb_get(t->txn, st->meta, &k, &v)))
@@ -154,7 +154,7 @@ static void load_targets(struct state_txn *t)
 		struct state_target *target = &t->state->targets[i];
 		char key[512];
 		int size = snprintf(key, sizeof(key), "target/%.400s", target->address);
-		MDB_val k = state_val(key, (size_t)size);
+		MDB_val k = lmdb_val(key, (size_t)size);
 		MDB_val v;
 		int rc = mdb_get(t->txn, t->state->meta, &k, &v);
 		if (rc == MDB_NOTFOUND)
@@ -341,7 +341,7 @@ int state_cluster(struct state *st, const char *name, uint32_t *ret_id)
 	struct state_txn t = state_begin(st);
 	char key[512];
 	int size = snprintf(key, sizeof(key), "cluster/%.400s", name);
-	MDB_val k = state_val(key, (size_t)size);
+	MDB_val k = lmdb_val(key, (size_t)size);
 	MDB_val v;
 	uint32_t id = 0;
 
@@ -355,7 +355,7 @@ int state_cluster(struct state *st, const char *name, uint32_t *ret_id)
 		id = (uint32_t)stat.ms_entries + 1;
 		uint8_t raw[4];
 		put_be32(raw, id);
-		state_put_raw(&t, st->meta, k, state_val(raw, sizeof(raw)));
+		state_put_raw(&t, st->meta, k, lmdb_val(raw, sizeof(raw)));
 	} else {
 		state_check(&t, rc == MDB_SUCCESS ? MDB_CORRUPTED : rc);
 	}

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* state_priv - what the files of state share. The only header that includes LMDB's. */
+/* state_priv - what the files of state share. */
 
 #include <lmdb.h>
 #include <pthread.h>
 
 #include "agent/state/state.h"
+#include "common/lmdb_val.h"
 
 #define STATE_LAYOUT 1
 #define STATE_MAGIC 0x5741524e41474e54u /* "WARNAGNT" */
@@ -66,11 +67,6 @@ struct state {
 	struct state_kept *first, *last;
 	uint64_t memory_bytes, memory_batches;
 };
-
-/* Any code of LMDB as one of err.h. */
-int state_from_mdb(int rc);
-
-MDB_val state_val(const void *data, size_t size);
 
 /* Note a failure in t->err; false if there is one, now or before. */
 bool state_check(struct state_txn *t, int rc);

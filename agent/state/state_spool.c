@@ -32,7 +32,7 @@ static bool put_kept(struct state_txn *t, const struct state_kept *k)
 {
 	uint8_t raw[8];
 	put_be64(raw, k->key);
-	MDB_val key = state_val(raw, sizeof(raw));
+	MDB_val key = lmdb_val(raw, sizeof(raw));
 	MDB_val v = {8 + k->size, NULL};
 
 	if (t->err != ERR_OK)
@@ -91,7 +91,7 @@ static void put_head(struct state_txn *t, uint64_t dropped)
 	put_be64(head + 24, st->base);
 	put_be64(head + 32, t->next);
 	put_be64(head + 40, dropped);
-	state_put_raw(t, st->meta, state_val("head", 4), state_val(head, sizeof(head)));
+	state_put_raw(t, st->meta, lmdb_val("head", 4), lmdb_val(head, sizeof(head)));
 }
 
 static void put_targets(struct state_txn *t)
@@ -102,8 +102,8 @@ static void put_targets(struct state_txn *t)
 		int size = snprintf(key, sizeof(key), "target/%.400s", target->address);
 		uint8_t raw[8];
 		put_be64(raw, target->has);
-		state_put_raw(t, t->state->meta, state_val(key, (size_t)size),
-			      state_val(raw, sizeof(raw)));
+		state_put_raw(t, t->state->meta, lmdb_val(key, (size_t)size),
+			      lmdb_val(raw, sizeof(raw)));
 	}
 }
 
@@ -221,7 +221,7 @@ static int fetch_disk(struct state *st, uint64_t key, uint64_t *ret_key, uint8_t
 	MDB_cursor *cursor = NULL;
 	uint8_t raw[8];
 	put_be64(raw, key);
-	MDB_val k = state_val(raw, sizeof(raw));
+	MDB_val k = lmdb_val(raw, sizeof(raw));
 	MDB_val v = {0};
 
 	int rc = st->env == NULL ? MDB_PANIC : mdb_txn_begin(st->env, NULL, MDB_RDONLY, &txn);
@@ -229,7 +229,7 @@ static int fetch_disk(struct state *st, uint64_t key, uint64_t *ret_key, uint8_t
 		rc = mdb_cursor_open(txn, st->spool, &cursor);
 	if (rc == MDB_SUCCESS)
 		rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
-	int err = state_from_mdb(rc);
+	int err = lmdb_err(rc);
 	if (err == ERR_OK && (k.mv_size != 8 || v.mv_size < 8))
 		err = ERR_MALFORMED;
 	if (err == ERR_OK)

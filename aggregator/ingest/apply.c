@@ -7,6 +7,7 @@
 #include "aggregator/ingest/margin.h"
 #include "aggregator/ingest/members.h"
 #include "common/err.h"
+#include "common/mem.h"
 
 /* A second agent may take over a cluster that its first has not spoken of for so long. */
 #define TAKEOVER_MS 60000
@@ -362,9 +363,7 @@ static void apply_pass(struct apply *a, const struct wire_batch *b, struct clust
 	begin_pass(&w);
 	if (w.at_ms < c->track.last_ms)
 		return;
-	w.groups = calloc(2 * (b->name_count + 1), sizeof(*w.groups));
-	if (w.groups == NULL)
-		abort();
+	w.groups = mem_zeroed(2 * (b->name_count + 1), sizeof(*w.groups));
 	w.topics = w.groups + b->name_count + 1;
 	apply_rows(&w);
 	if (b->flags & WIRE_PASS_LAST)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/ingest/burials.h"
+#include "common/mem.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -20,10 +21,8 @@ struct burials {
 
 struct burials *burials_new(void)
 {
-	struct burials *b = calloc(1, sizeof(*b));
+	struct burials *b = mem_zeroed(1, sizeof(*b));
 
-	if (b == NULL)
-		abort();
 	pthread_mutex_init(&b->lock, NULL);
 	return b;
 }
@@ -51,15 +50,11 @@ void burials_free(struct burials **b)
 
 void burials_add(struct burials *b, uint32_t cluster, uint32_t group, const char *topic)
 {
-	struct burial *one = calloc(1, sizeof(*one));
+	struct burial *one = mem_zeroed(1, sizeof(*one));
 
-	if (one == NULL)
-		abort();
 	*one = (struct burial){.cluster = cluster, .group = group};
 	if (topic != NULL) {
-		one->topic = strdup(topic);
-		if (one->topic == NULL)
-			abort();
+		one->topic = mem_copy(topic);
 	}
 	pthread_mutex_lock(&b->lock);
 	one->next = b->first;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/mem.h"
 
 /* Blocks of bins that have grown too old, removed in a pass: more than ever come in one. */
 #define EXPIRE_BLOCKS 5000
@@ -109,12 +110,7 @@ static void add_partition_lag(struct diary *d, const struct diary_partition *p)
 
 static void add_entry(struct entries *e, const struct lag_id *id, const struct lag_sample *s)
 {
-	if (e->count == e->cap) {
-		e->cap = MAX(e->cap * 2, (size_t)64);
-		e->list = realloc(e->list, e->cap * sizeof(*e->list));
-		if (e->list == NULL)
-			abort();
-	}
+	e->list = mem_grow(e->list, e->count, &e->cap, sizeof(*e->list));
 	e->list[e->count++] = (struct entry){*id, *s};
 }
 
@@ -334,10 +330,8 @@ static void tell_group(struct diary *d, const struct view_group *g, enum status 
 
 struct diary *diary_begin(struct store_txn *t, uint32_t cluster, int64_t at_ms, bool write)
 {
-	struct diary *d = calloc(1, sizeof(*d));
+	struct diary *d = mem_zeroed(1, sizeof(*d));
 
-	if (d == NULL)
-		abort();
 	d->txn = t;
 	d->cluster = cluster;
 	d->at_ms = at_ms;
@@ -352,12 +346,7 @@ void diary_begin_group(struct diary *d, uint32_t group)
 	d->group = group;
 	d->events = d->changed = 0;
 	d->worst.count = 0;
-	if (d->told_count == d->told_cap) {
-		d->told_cap = MAX(d->told_cap * 2, (size_t)64);
-		d->told = realloc(d->told, d->told_cap * sizeof(*d->told));
-		if (d->told == NULL)
-			abort();
-	}
+	d->told = mem_grow(d->told, d->told_count, &d->told_cap, sizeof(*d->told));
 	d->told[d->told_count++] = group;
 }
 

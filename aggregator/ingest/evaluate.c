@@ -10,6 +10,7 @@
 #include "aggregator/ingest/part.h"
 #include "aggregator/ingest/picture.h"
 #include "common/err.h"
+#include "common/mem.h"
 
 /* Passes that may be missing before the agent counts as blind: EVALUATION rule 1. */
 #define BLIND_PASSES 3
@@ -66,12 +67,7 @@ struct walk {
 
 static void add_later(struct later *l, struct store_commit_key k)
 {
-	if (l->count == l->cap) {
-		l->cap = MAX(l->cap * 2, (size_t)64);
-		l->keys = realloc(l->keys, l->cap * sizeof(*l->keys));
-		if (l->keys == NULL)
-			abort();
-	}
+	l->keys = mem_grow(l->keys, l->count, &l->cap, sizeof(*l->keys));
 	l->keys[l->count++] = k;
 }
 
@@ -113,9 +109,7 @@ static struct scope *scope_new(struct walk *w, uint32_t group)
 	    members_unpack((const uint8_t *)s->members_bytes.data, s->members_bytes.size,
 			   &s->members) != ERR_OK)
 		s->members = (struct members){0};
-	s->owned_seen = calloc(s->members.owned_count + 1, sizeof(*s->owned_seen));
-	if (s->owned_seen == NULL)
-		abort();
+	s->owned_seen = mem_zeroed(s->members.owned_count + 1, sizeof(*s->owned_seen));
 	return s;
 }
 

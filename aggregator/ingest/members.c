@@ -6,6 +6,7 @@
 
 #include "common/bytes.h"
 #include "common/err.h"
+#include "common/mem.h"
 
 static int by_place(const void *a, const void *b)
 {
@@ -52,9 +53,7 @@ static void pack_owned(struct buf *out, const struct wire_group *g, const uint32
 
 	for (size_t i = 0; i < g->member_count; i++)
 		most += g->members[i].assigned_count;
-	struct members_owned *owned = calloc(most, sizeof(*owned));
-	if (owned == NULL)
-		abort();
+	struct members_owned *owned = mem_zeroed(most, sizeof(*owned));
 	for (size_t i = 0; i < g->member_count; i++) {
 		const struct wire_member *m = &g->members[i];
 
@@ -93,9 +92,7 @@ static void pack_topics(struct buf *out, const struct wire_group *g, const uint3
 
 	for (size_t i = 0; i < members; i++)
 		most += g->members[i].subscribed_count;
-	uint32_t *ids = calloc(most, sizeof(*ids));
-	if (ids == NULL)
-		abort();
+	uint32_t *ids = mem_zeroed(most, sizeof(*ids));
 	for (size_t i = 0; i < members; i++)
 		for (size_t j = 0; j < g->members[i].subscribed_count; j++)
 			if (topics[g->members[i].subscribed[j]] != 0)
@@ -166,9 +163,7 @@ static void *room(struct reader *r, size_t count, size_t least, size_t size)
 		r->bad = true;
 		return NULL;
 	}
-	void *p = calloc(MAX(count, (size_t)1), size);
-	if (p == NULL)
-		abort();
+	void *p = mem_zeroed(MAX(count, (size_t)1), size);
 	return p;
 }
 

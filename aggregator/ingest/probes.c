@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/ingest/probes.h"
+#include "common/mem.h"
 
 #include <stdlib.h>
 #include <uthash.h>
@@ -37,10 +38,8 @@ struct probes {
 
 struct probes *probes_new(void)
 {
-	struct probes *p = calloc(1, sizeof(*p));
+	struct probes *p = mem_zeroed(1, sizeof(*p));
 
-	if (p == NULL)
-		abort();
 	return p;
 }
 
@@ -149,9 +148,7 @@ static void note_asked(struct probes *p, const struct probes_wish *wish)
 	struct question *q = find(p, &wish->place);
 
 	if (q == NULL) {
-		q = calloc(1, sizeof(*q));
-		if (q == NULL)
-			abort();
+		q = mem_zeroed(1, sizeof(*q));
 		q->place = wish->place;
 	} else {
 		HASH_DEL(p->asked, q);

@@ -8,6 +8,7 @@
 #include "aggregator/store/sweep.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/mem.h"
 
 #define STEP_RECORDS 10000 /* looked at in a step: a few milliseconds */
 #define STEP_NAMES 1000    /* of which each may have to be removed */
@@ -39,10 +40,8 @@ struct visit {
 
 struct reaper *reaper_new(int64_t expire_cluster_ms)
 {
-	struct reaper *r = calloc(1, sizeof(*r));
+	struct reaper *r = mem_zeroed(1, sizeof(*r));
 
-	if (r == NULL)
-		abort();
 	r->expire_cluster_ms = expire_cluster_ms;
 	return r;
 }

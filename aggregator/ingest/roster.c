@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/ingest/roster.h"
+#include "common/mem.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -18,10 +19,8 @@ struct roster {
 
 struct roster *roster_new(void)
 {
-	struct roster *r = calloc(1, sizeof(*r));
+	struct roster *r = mem_zeroed(1, sizeof(*r));
 
-	if (r == NULL)
-		abort();
 	pthread_mutex_init(&r->mtx, NULL);
 	return r;
 }
@@ -77,9 +76,7 @@ static void make_room(struct roster *r)
 	if (r->count < r->cap)
 		return;
 	r->cap = MAX(r->cap * 2, (size_t)8);
-	r->agents = realloc(r->agents, r->cap * sizeof(*r->agents));
-	if (r->agents == NULL)
-		abort();
+	r->agents = mem_resize(r->agents, r->cap, sizeof(*r->agents));
 }
 
 static struct roster_agent *take(struct roster *r, const char *name)

@@ -7,6 +7,7 @@
 #include <uthash.h>
 
 #include "common/clock.h"
+#include "common/mem.h"
 
 /* An agent of another epoch under the same name is refused for so long after the last sign of
  * life: it is a second machine with a copied configuration. A restart keeps its epoch. */
@@ -37,10 +38,8 @@ struct sessions {
 
 struct sessions *sessions_new(void)
 {
-	struct sessions *s = calloc(1, sizeof(*s));
+	struct sessions *s = mem_zeroed(1, sizeof(*s));
 
-	if (s == NULL)
-		abort();
 	return s;
 }
 
@@ -87,10 +86,8 @@ static struct session *find(const struct sessions *s, const char *agent)
 static struct session *add(struct sessions *s, const char *agent)
 {
 	size_t size = strlen(agent) + 1;
-	struct session *e = calloc(1, sizeof(*e) + size);
+	struct session *e = mem_zeroed(1, sizeof(*e) + size);
 
-	if (e == NULL)
-		abort();
 	memcpy(e->agent, agent, size);
 	HASH_ADD_STR(s->by_agent, agent, e);
 	return e;

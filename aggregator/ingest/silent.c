@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/ingest/silent.h"
+#include "common/mem.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -90,9 +91,7 @@ size_t silent_sweep(struct silent *s, int64_t now_ms, int64_t limit_ms, silent_k
 			continue;
 		if (count == room) {
 			room = MAX(2 * room, (size_t)64);
-			found = realloc(found, room * sizeof(*found));
-			if (found == NULL)
-				abort();
+			found = mem_resize(found, room, sizeof(*found));
 		}
 		found[count] = (struct silent_socket){.inode = st.st_ino, .since_ms = now_ms};
 		/* Should nng close it and something else open another under this number just now,

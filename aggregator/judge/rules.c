@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/glob.h"
+#include "common/mem.h"
 
 /* How specific a pattern is. Between these two: a pattern with this many fixed characters, and 1.
  */
@@ -71,24 +72,6 @@ const char *rules_key_str(enum rules_key k)
 	return KEYS[k];
 }
 
-static void *must_alloc(size_t count, size_t size)
-{
-	void *p = calloc(MAX(count, (size_t)1), size);
-
-	if (p == NULL)
-		abort();
-	return p;
-}
-
-static char *copy(const char *s)
-{
-	char *p = strdup(s);
-
-	if (p == NULL)
-		abort();
-	return p;
-}
-
 /* --- how specific --- */
 
 /* The ']' of the class whose '[' is at at, as glob.c finds it; NULL: the '[' is only a character.
@@ -107,7 +90,7 @@ static const char *class_end(const char *at)
 
 static struct pattern pattern_of(const char *text)
 {
-	struct pattern p = {.weight = 1, .text = copy(text)};
+	struct pattern p = {.weight = 1, .text = mem_copy(text)};
 	char *name = p.text;
 	bool wild = false;
 
@@ -163,19 +146,20 @@ static int by_rank(const void *a, const void *b)
 static struct rules_entry copy_entry(const struct rules_entry *from)
 {
 	struct rules_entry e = *from;
-	struct rules_label *labels = must_alloc(from->label_count, sizeof(*labels));
+	struct rules_label *labels = mem_zeroed(from->label_count, sizeof(*labels));
 
 	for (size_t i = 0; i < RULES_FIELDS; i++)
-		e.patterns[i] = copy(from->patterns[i]);
+		e.patterns[i] = mem_copy(from->patterns[i]);
 	for (size_t i = 0; i < from->label_count; i++)
 		labels[i] = (struct rules_label){
-			.name = copy(from->labels[i].name),
-			.value = copy(from->labels[i].value),
+			.name = mem_copy(from->labels[i].name),
+			.value = mem_copy(from->labels[i].value),
 			.line = from->labels[i].line,
 		};
 	e.labels = labels;
-	e.values.maintenance_why =
-		from->values.maintenance_why == NULL ? NULL : copy(from->values.maintenance_why);
+	e.values.maintenance_why = from->values.maintenance_why == NULL
+					   ? NULL
+					   : mem_copy(from->values.maintenance_why);
 	return e;
 }
 
@@ -200,15 +184,15 @@ static void free_entry(struct rules_entry *e)
 struct rules_set *rules_new(const char *file, uint64_t hash, const struct rules_base *base,
 			    const struct rules_entry *entries, size_t count)
 {
-	struct rules_set *s = must_alloc(1, sizeof(*s));
+	struct rules_set *s = mem_zeroed(1, sizeof(*s));
 
 	atomic_init(&s->refs, 1);
-	s->file = copy(file);
+	s->file = mem_copy(file);
 	s->hash = hash;
 	s->base = *base;
 	s->count = count;
-	s->entries = must_alloc(count, sizeof(*s->entries));
-	s->ranked = must_alloc(count, sizeof(*s->ranked));
+	s->entries = mem_zeroed(count, sizeof(*s->entries));
+	s->ranked = mem_zeroed(count, sizeof(*s->ranked));
 	s->max_window_ms = base->values.window_ms;
 	for (size_t i = 0; i < count; i++) {
 		s->entries[i] = copy_entry(&entries[i]);
@@ -444,9 +428,7 @@ size_t rules_labels(const struct rules_set *s, const struct rules_place *p,
 
 		if (e->label_count == 0 || !field_ok(r, &n, RULES_PARTITION))
 			continue;
-		labels = realloc(labels, (count + e->label_count) * sizeof(*labels));
-		if (labels == NULL)
-			abort();
+		labels = mem_resize(labels, count + e->label_count, sizeof(*labels));
 		for (size_t k = 0; k < e->label_count; k++)
 			if (!has_label(labels, count, e->labels[k].name))
 				labels[count++] = e->labels[k];

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "common/err.h"
+#include "common/mem.h"
 
 #define BLOCK_BYTES ((size_t)64 * 1024)
 
@@ -38,17 +39,6 @@ static atomic_uint_fast64_t last_serial;
 
 /* --- memory --- */
 
-/* What a view needs is bounded by the store, so no memory here is an emergency and not an input
- * that can be refused. */
-static void *must_alloc(size_t size)
-{
-	void *p = calloc(1, size);
-
-	if (p == NULL)
-		abort();
-	return p;
-}
-
 struct view *view_new(void)
 {
 	struct view *v = calloc(1, sizeof(*v));
@@ -76,7 +66,7 @@ void *view_alloc(struct view *v, size_t size)
 	size = (MAX(size, (size_t)1) + align - 1) / align * align;
 	if (m->blocks == NULL || m->blocks->size - m->blocks->used < size) {
 		size_t room = MAX(size, BLOCK_BYTES);
-		struct block *b = must_alloc(sizeof(*b) + room);
+		struct block *b = mem_zeroed(1, sizeof(*b) + room);
 
 		b->size = room;
 		b->next = m->blocks;
@@ -366,12 +356,7 @@ static int compare(const struct view *a, const struct view *b)
 
 static void hang_up(struct board *b, struct view *v)
 {
-	if (b->count == b->cap) {
-		b->cap = MAX(b->cap * 2, (size_t)8);
-		b->views = realloc(b->views, b->cap * sizeof(struct view *));
-		if (b->views == NULL)
-			abort();
-	}
+	b->views = mem_grow(b->views, b->count, &b->cap, sizeof(struct view *));
 	size_t at = b->count++;
 	while (at > 0 && compare(b->views[at - 1], v) > 0) {
 		b->views[at] = b->views[at - 1];
@@ -450,7 +435,7 @@ size_t board_all(struct board *b, struct view ***ret_views)
 {
 	pthread_mutex_lock(&b->mtx);
 	size_t count = b->count;
-	struct view **views = must_alloc(MAX(count, (size_t)1) * sizeof(struct view *));
+	struct view **views = mem_zeroed(count, sizeof(struct view *));
 	for (size_t i = 0; i < count; i++)
 		views[i] = view_ref(b->views[i]);
 	pthread_mutex_unlock(&b->mtx);

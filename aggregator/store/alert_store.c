@@ -62,7 +62,7 @@ static bool look(struct store_txn *t, enum table table, struct look *l)
 
 	if (c == NULL)
 		return false;
-	l->key = store_val(l->from.bytes, l->from.size);
+	l->key = lmdb_val(l->from.bytes, l->from.size);
 	int rc = mdb_cursor_get(c, &l->key, &l->value, MDB_SET_RANGE);
 	mdb_cursor_close(c);
 	return found(t, l, rc);
@@ -145,7 +145,7 @@ bool alert_store_before(struct store_txn *t, struct alert_place before,
 	if (c == NULL)
 		return false;
 	/* The first that is not older, or the end of the table: the one before it is wanted. */
-	l.key = store_val(l.from.bytes, l.from.size);
+	l.key = lmdb_val(l.from.bytes, l.from.size);
 	int rc = mdb_cursor_get(c, &l.key, &l.value, MDB_SET_RANGE);
 	if (rc == MDB_SUCCESS || rc == MDB_NOTFOUND)
 		rc = mdb_cursor_get(c, &l.key, &l.value, rc == MDB_NOTFOUND ? MDB_LAST : MDB_PREV);

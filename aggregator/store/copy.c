@@ -83,7 +83,7 @@ int copy_out(const char *dir, const char *to, char why[static 512])
 		err = open_target(&t, to, why);
 	if (err != ERR_OK)
 		return err;
-	err = store_from_mdb(mdb_env_copyfd2(st->env, t.fd, MDB_CP_COMPACT));
+	err = lmdb_err(mdb_env_copyfd2(st->env, t.fd, MDB_CP_COMPACT));
 	return finish_target(&t, err, why);
 }
 

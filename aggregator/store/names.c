@@ -9,6 +9,7 @@
 #include <uthash.h>
 
 #include "common/err.h"
+#include "common/mem.h"
 
 /* One name. The hash key is kind, cluster and text in one run of bytes. */
 struct entry {
@@ -33,10 +34,8 @@ struct names {
 static struct entry *new_entry(enum store_kind kind, uint32_t cluster, const char *text)
 {
 	size_t size = strlen(text);
-	struct entry *e = calloc(1, sizeof(*e) + KEY_HEADER + size + 1);
+	struct entry *e = mem_zeroed(1, sizeof(*e) + KEY_HEADER + size + 1);
 
-	if (e == NULL)
-		abort();
 	e->key[0] = (char)kind;
 	memcpy(e->key + 1, &cluster, sizeof(cluster));
 	memcpy(e->key + KEY_HEADER, text, size + 1);

@@ -142,7 +142,7 @@ static bool get_event(const MDB_val *key, const MDB_val *v, struct past_event *r
 bool past_is_event(const MDB_val *v)
 {
 	const uint8_t no_key[4 * PART] = {0};
-	const MDB_val key = store_val(no_key, sizeof(no_key));
+	const MDB_val key = lmdb_val(no_key, sizeof(no_key));
 	struct past_event e;
 
 	return get_event(&key, v, &e);

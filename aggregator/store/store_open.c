@@ -98,7 +98,7 @@ static int open_env(struct store *st, char why[static 512])
 		 st->write ? "move it away to start empty, or restore a copy"
 			   : "an aggregator's data_dir is needed, and the right to write to "
 			     "lock.mdb in it");
-	return rc == MDB_SUCCESS ? ERR_MALFORMED : store_from_mdb(rc);
+	return rc == MDB_SUCCESS ? ERR_MALFORMED : lmdb_err(rc);
 }
 
 static void close_env(struct store *st)
@@ -195,7 +195,7 @@ int store_grow(struct store *st)
 	if (st->env != NULL) {
 		mdb_env_info(st->env, &info);
 		size_t map = MIN(2 * info.me_mapsize, st->limit);
-		err = map > info.me_mapsize ? store_from_mdb(mdb_env_set_mapsize(st->env, map))
+		err = map > info.me_mapsize ? lmdb_err(mdb_env_set_mapsize(st->env, map))
 					    : ERR_FULL;
 	}
 	pthread_rwlock_unlock(&st->gate);

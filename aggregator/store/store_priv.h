@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* store_priv - what the files of the store share. The only one that includes LMDB's header here. */
+/* store_priv - what the files of the store share. */
 
 #include <lmdb.h>
 #include <pthread.h>
 
 #include "aggregator/store/store.h"
+#include "common/lmdb_val.h"
 
 /*
  * The databases and their keys, all numbers big-endian:
@@ -87,14 +88,6 @@ struct store_key store_make_key(const uint32_t *parts, size_t count);
 	store_make_key((const uint32_t[]){__VA_ARGS__},                                            \
 		       sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
 
-/* LMDB takes a pointer to void and does not write through it. */
-static inline MDB_val store_val(const void *data, size_t size)
-{
-	return (MDB_val){size, (void *)(uintptr_t)data};
-}
-
-int store_from_mdb(int rc);
-
 /* Set t->err from LMDB; true when that is none. Callers have looked at t->err before. */
 bool store_check(struct store_txn *t, int rc);
 
@@ -117,6 +110,11 @@ void store_cursor_put(struct store_txn *t, enum table table, struct store_key k,
 /* Step to the first key that begins with prefix, or to the next; copy key and value out. */
 bool store_walk(struct store_txn *t, enum table table, bool first, const struct store_key *prefix,
 		struct store_key *ret_k, void *ret_v, size_t size);
+
+/* The same with a cursor of the caller's; NULL: nothing. */
+bool store_walk_cursor(struct store_txn *t, MDB_cursor *c, bool first,
+		       const struct store_key *prefix, struct store_key *ret_k, void *ret_v,
+		       size_t size);
 
 /* Take the lock that a running aggregator holds, in a directory that is made if it is not there.
  * -EBUSY: it is held. The caller closes *ret_fd. */

@@ -42,7 +42,7 @@ static int step_over(MDB_cursor *c, MDB_val *k, MDB_val *v, enum sweep_answer an
 	if (answer != SWEEP_PASS || get_be32(k->mv_data) == UINT32_MAX)
 		return mdb_cursor_get(c, k, v, MDB_NEXT);
 	put_be32(next, get_be32(k->mv_data) + 1);
-	*k = store_val(next, sizeof(next));
+	*k = lmdb_val(next, sizeof(next));
 	return mdb_cursor_get(c, k, v, MDB_SET_RANGE);
 }
 

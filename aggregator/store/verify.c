@@ -14,6 +14,7 @@
 #include "common/bytes.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/mem.h"
 
 #define PART 4 /* bytes of a number in a key */
 #define KEY_PARTS 6
@@ -285,7 +286,7 @@ static void check_lag(struct verifier *v)
 
 static void check_event(struct verifier *v)
 {
-	const MDB_val data = store_val(v->data, v->size);
+	const MDB_val data = lmdb_val(v->data, v->size);
 
 	expect(v, past_is_event(&data), "damaged");
 }
@@ -436,9 +437,7 @@ uint64_t verify(struct store *st, const struct verify_options *o, int *ret_err)
 	struct verifier v = {.o = o, .txn = store_begin(st, false)};
 
 	v.name_count = store_get_meta(&v.txn, "next_id") + 1;
-	v.names = calloc(v.name_count, sizeof(*v.names));
-	if (v.names == NULL)
-		abort();
+	v.names = mem_zeroed(v.name_count, sizeof(*v.names));
 	check_table(&v, NAME);
 	for (unsigned i = 0; i < TABLE_COUNT; i++)
 		if (i != NAME)

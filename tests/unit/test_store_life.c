@@ -178,8 +178,8 @@ static void a_full_store_opens(void **state)
 static void put_raw(struct store_txn *t, enum table table, const char *key, const void *data,
 		    size_t size)
 {
-	MDB_val k = store_val(key, strlen(key));
-	MDB_val v = store_val(data, size);
+	MDB_val k = lmdb_val(key, strlen(key));
+	MDB_val v = lmdb_val(data, size);
 
 	assert_true(store_check(t, mdb_put(t->txn, t->store->tables[table], &k, &v, 0)));
 }

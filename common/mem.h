@@ -2,17 +2,18 @@
 #pragma once
 
 /*
- * mem - memory that must be there, and hashing, for the collector's tables.
+ * mem - memory that must be there.
  *
- * What the tables hold is bounded by the cluster and by limits checked before; when even that
- * cannot be had the agent ends, is started again, and goes on from its state.
+ * For what is bounded by limits that were checked before: when even that cannot be had the process
+ * ends, is started again, and goes on from what it has stored. What the network asks for is not
+ * taken with these.
  */
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* count * size bytes, or the end. */
+/* count * size bytes, or the end; as realloc(). */
 static inline void *mem_resize(void *p, size_t count, size_t size)
 {
 	void *q = reallocarray(p, count == 0 ? 1 : count, size);
@@ -30,12 +31,30 @@ static inline void *mem_zeroed(size_t count, size_t size)
 	return q;
 }
 
+/* A copy of a text; the caller frees it. */
+static inline char *mem_copy(const char *s)
+{
+	char *q = strdup(s);
+	if (q == NULL)
+		abort();
+	return q;
+}
+
 /* For CLEANUP() of a pointer to anything. */
 static inline void mem_free(void *p)
 {
 	void *q = NULL;
 	memcpy(&q, p, sizeof(q));
 	free(q);
+}
+
+/* Room in an array of *cap items for one more than the count it has. */
+static inline void *mem_grow(void *p, size_t count, size_t *cap, size_t size)
+{
+	if (count < *cap)
+		return p;
+	*cap = *cap == 0 ? 16 : *cap * 2;
+	return mem_resize(p, *cap, size);
 }
 
 /* Grow an array of *cap items so that the i-th exists; new items are zeroed. */
@@ -48,29 +67,4 @@ static inline void *mem_reach(void *p, uint32_t *cap, uint32_t i, size_t size)
 	memset((char *)p + *cap * size, 0, (grown - *cap) * size);
 	*cap = grown;
 	return p;
-}
-
-/* Spread the bits of a word over all of it. */
-static inline uint64_t mem_mix(uint64_t h)
-{
-	h ^= h >> 32;
-	h *= 0x9e3779b97f4a7c15u;
-	h ^= h >> 29;
-	h *= 0xbf58476d1ce4e5b9u;
-	return h ^ (h >> 32);
-}
-
-static inline uint64_t mem_hash(uint64_t seed, const void *data, size_t size)
-{
-	const uint8_t *p = data;
-	uint64_t h = seed ^ size;
-
-	for (; size >= 8; p += 8, size -= 8) {
-		uint64_t w = 0;
-		memcpy(&w, p, 8);
-		h = mem_mix(h ^ w);
-	}
-	uint64_t rest = 0;
-	memcpy(&rest, p, size);
-	return mem_mix(h ^ rest);
 }
