@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "aggregator/store/store.h"
+#include "common/bytes.h"
 #include "common/lmdb_val.h"
 
 /*
@@ -81,8 +82,15 @@ struct store_key {
 	size_t size;
 };
 
-/* A key of up to six numbers. */
-struct store_key store_make_key(const uint32_t *parts, size_t count);
+/* A key of up to six numbers. Inline: one is made for every record that is read or written. */
+static inline struct store_key store_make_key(const uint32_t *parts, size_t count)
+{
+	struct store_key k = {.size = count * sizeof(*parts)};
+
+	for (size_t i = 0; i < count; i++)
+		put_be32(k.bytes + i * sizeof(*parts), parts[i]);
+	return k;
+}
 
 #define KEY(...)                                                                                   \
 	store_make_key((const uint32_t[]){__VA_ARGS__},                                            \

@@ -16,21 +16,6 @@ bool store_check(struct store_txn *t, int rc)
 	return t->err == ERR_OK;
 }
 
-static void put_part(struct store_key *k, uint32_t v)
-{
-	put_be32(k->bytes + k->size, v);
-	k->size += sizeof(v);
-}
-
-struct store_key store_make_key(const uint32_t *parts, size_t count)
-{
-	struct store_key k = {.size = 0};
-
-	for (size_t i = 0; i < count; i++)
-		put_part(&k, parts[i]);
-	return k;
-}
-
 /* --- transactions --- */
 
 /* Go through the gate and begin; not through it on failure. */
