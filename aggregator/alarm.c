@@ -81,14 +81,31 @@ static void put_incident(void *arg, const struct incident *i, const struct rules
 	json_end_object(j);
 }
 
-void alarm_changed(void *arg, const struct incident *i, const struct rules_label *labels,
-		   size_t label_count)
+static void tell(struct stream *s, const struct incident *i, const struct rules_label *labels,
+		 size_t label_count, void (*to)(struct stream *s, const struct stream_event *e))
 {
 	CLEANUP(buf_free) struct buf text = {0};
 	struct json j = {.out = &text};
 
 	put_incident(&j, i, labels, label_count);
-	stream_tell(arg, "incident", i->environment, i->cluster, i->group, buf_str(&text));
+	to(s, &(struct stream_event){.at_ms = i->changed_ms,
+				     .event = "incident",
+				     .environment = i->environment,
+				     .cluster = i->cluster,
+				     .group = i->group,
+				     .data = buf_str(&text)});
+}
+
+void alarm_changed(void *arg, const struct incident *i, const struct rules_label *labels,
+		   size_t label_count)
+{
+	tell(arg, i, labels, label_count, stream_tell);
+}
+
+void alarm_recall(void *arg, const struct incident *i, const struct rules_label *labels,
+		  size_t label_count)
+{
+	tell(arg, i, labels, label_count, stream_recall);
 }
 
 static unsigned states_of(unsigned asked)
@@ -329,6 +346,13 @@ static int outbox(void *arg, struct server_outbox_ask *ask, struct buf *out)
 	return delivery_list(arg, &d, put_row, &j, &ask->next);
 }
 
+static int retry(void *arg, uint64_t id)
+{
+	struct alert_command c = {.deed = ALERT_RETRY, .id = id};
+
+	return alert_do(arg, &c);
+}
+
 static void delivery(void *arg, struct server_delivery *ret_d)
 {
 	struct outbox_counts c = {0};
@@ -344,6 +368,6 @@ static void delivery(void *arg, struct server_delivery *ret_d)
 
 struct server_alarms alarm_calls(struct alert *a)
 {
-	return (struct server_alarms){a,       incidents, incident, acknowledge, resolve, silences,
-				      silence, unsilence, counts,   outbox,      delivery};
+	return (struct server_alarms){a,       incidents, incident, acknowledge, resolve,  silences,
+				      silence, unsilence, counts,   outbox,      delivery, retry};
 }

@@ -16,5 +16,8 @@ struct writer_hook alarm_hook(struct alert *a);
 /* What tells the clients of a struct stream, its arg, of an incident that has changed. */
 alert_on_incident alarm_changed;
 
+/* As well, of one that changed before the stream, arg, was started. */
+alert_on_incident alarm_recall;
+
 /* What the HTTP server calls. */
 struct server_alarms alarm_calls(struct alert *a);

@@ -10,7 +10,7 @@
 #include "aggregator/alert/example.h"
 #include "aggregator/alert/incidents.h"
 #include "aggregator/alert/sender.h"
-#include "aggregator/alert/template.h"
+#include "aggregator/alert/template_check.h"
 #include "aggregator/config.h"
 #include "aggregator/rules_file.h"
 #include "common/clock.h"
@@ -23,7 +23,7 @@ static const char RENDER_USAGE[] =
 	"nothing.\n"
 	"\n"
 	"  -c, --config FILE    the aggregator's configuration\n"
-	"      --template FILE  this template\n"
+	"      --template FILE  this template; a broken one is refused, as at start\n"
 	"      --as CONTEXT     what it is for: text (default), html, json, slack, form or url\n"
 	"      --receiver NAME  the templates of this receiver, whole as it would be sent\n"
 	"      --incident ID    of this incident, 16 hexadecimal digits\n"
@@ -97,15 +97,45 @@ static bool load(const char *path, struct aggregator_config **ret_cfg, struct re
 	return err == ERR_OK;
 }
 
+static void tell_receivers(const struct receivers *rs)
+{
+	if (receivers_count(rs) == 0)
+		fputs("alert.receivers is empty", stderr);
+	for (size_t i = 0; i < receivers_count(rs); i++)
+		fprintf(stderr, "%s%s", i == 0 ? "there are " : ", ",
+			receiver_config(receivers_at(rs, i))->name);
+	fputs("\n", stderr);
+}
+
 /* --- the message --- */
 
-static enum message_kind kind_of(const char *word)
+/* Not given: open. False: what is wrong has been said. */
+static bool kind_of(const char *word, enum message_kind *ret_kind)
 {
-	for (enum message_kind k = MESSAGE_OPEN; word != NULL && k <= MESSAGE_TEST; k++) {
-		if (strcmp(message_kind_str(k), word) == 0)
-			return k;
+	*ret_kind = MESSAGE_OPEN;
+	if (word == NULL)
+		return true;
+	for (enum message_kind k = MESSAGE_OPEN; k <= MESSAGE_TEST; k++) {
+		if (strcmp(message_kind_str(k), word) == 0) {
+			*ret_kind = k;
+			return true;
+		}
 	}
-	return MESSAGE_OPEN;
+	fprintf(stderr,
+		"render: --kind %s: there is no such message; there are open, update, repeat, "
+		"escalate, resolve, summary and test\n",
+		word);
+	return false;
+}
+
+static struct message *make_example(const struct aggregator_config *cfg, const struct options *o)
+{
+	enum message_kind kind = MESSAGE_OPEN;
+
+	if (!kind_of(o->kind, &kind))
+		return NULL;
+	return example_message(o->receiver == NULL ? "" : o->receiver, "", cfg->alert.url, kind,
+			       clock_wall_ms());
 }
 
 /* Give the incident of m the labels of its group. */
@@ -141,8 +171,15 @@ static struct message *read_incident(const struct aggregator_config *cfg, const 
 	char *end = NULL;
 	const uint64_t id = strtoull(o->incident, &end, 16);
 
-	if (*end != '\0' || store_open_readonly(cfg->data_dir, why, &store) != ERR_OK) {
-		fprintf(stderr, "render: %s\n", *end != '\0' ? "this is no incident's id" : why);
+	if (end == o->incident || *end != '\0') {
+		fprintf(stderr,
+			"render: --incident %s: an incident's id is 16 hexadecimal digits, as "
+			"/api/v1/incidents shows it\n",
+			o->incident);
+		return NULL;
+	}
+	if (store_open_readonly(cfg->data_dir, why, &store) != ERR_OK) {
+		fprintf(stderr, "render: %s\n", why);
 		return NULL;
 	}
 	struct store_txn t = store_begin(store, false);
@@ -150,7 +187,8 @@ static struct message *read_incident(const struct aggregator_config *cfg, const 
 	store_abort(&t);
 	store_close(&store);
 	if (!found) {
-		fprintf(stderr, "render: there is no incident %s\n", o->incident);
+		fprintf(stderr, "render: there is no incident %s in %s\n", o->incident,
+			cfg->data_dir);
 		return NULL;
 	}
 	struct message *m = example_of(&i, o->receiver == NULL ? "" : o->receiver, cfg->alert.url,
@@ -162,28 +200,55 @@ static struct message *read_incident(const struct aggregator_config *cfg, const 
 
 /* --- render --- */
 
-static int render_template(const struct options *o, const struct message *m)
+/* Not given: text. False: what is wrong has been said. */
+static bool context_of(const char *word, enum escape *ret_how)
 {
 	static const char *const CONTEXTS[] = {
 		[ESCAPE_TEXT] = "text", [ESCAPE_JSON] = "json", [ESCAPE_SLACK] = "slack",
 		[ESCAPE_URL] = "url",   [ESCAPE_FORM] = "form", [ESCAPE_HTML] = "html",
 	};
-	CLEANUP(buf_free) struct buf text = {.limit = (size_t)1 << 20};
-	CLEANUP(buf_free) struct buf errors = {0};
-	CLEANUP(template_free) struct template *t = NULL;
-	const struct fields_at at = {.message = m, .to = "", .from = "", .sms = ""};
 	size_t how = 0;
 
-	while (how < ARRAY_LEN(CONTEXTS) && o->as != NULL && strcmp(CONTEXTS[how], o->as) != 0)
+	while (how < ARRAY_LEN(CONTEXTS) && word != NULL && strcmp(CONTEXTS[how], word) != 0)
 		how++;
-	if (how == ARRAY_LEN(CONTEXTS)) {
-		fprintf(stderr, "render: there is no context %s\n", o->as);
-		return EXIT_FAILURE;
-	}
-	if (template_load(o->template, (enum escape)how, &errors, &t) != ERR_OK) {
+	*ret_how = (enum escape)how;
+	if (how == ARRAY_LEN(CONTEXTS))
+		fprintf(stderr,
+			"render: --as %s: there is no such context; there are text, html, json, "
+			"slack, form and url\n",
+			word);
+	return how != ARRAY_LEN(CONTEXTS);
+}
+
+/* The template, as it would be accepted at start; NULL: what is wrong has been said. */
+static struct template *load_template(const struct options *o, const struct fields_at *at)
+{
+	const bool end = at->message->kind == MESSAGE_RESOLVE;
+	CLEANUP(buf_free) struct buf errors = {0};
+	struct template *t = NULL;
+	enum escape how = ESCAPE_TEXT;
+
+	if (!context_of(o->as, &how))
+		return NULL;
+	int err = template_load(o->template, how, &errors, &t);
+	if (err == ERR_OK)
+		err = template_check(t, o->template, end ? TEMPLATE_FOR_END : TEMPLATE_FOR_OPEN, at,
+				     &errors);
+	if (err != ERR_OK) {
 		fputs(buf_str(&errors), stderr);
-		return EXIT_FAILURE;
+		template_free(&t);
 	}
+	return t;
+}
+
+static int render_template(const struct options *o, const struct message *m)
+{
+	CLEANUP(buf_free) struct buf text = {.limit = (size_t)1 << 20};
+	const struct fields_at at = {.message = m, .to = "", .from = "", .sms = ""};
+	CLEANUP(template_free) struct template *t = load_template(o, &at);
+
+	if (t == NULL)
+		return EXIT_FAILURE;
 	int err = template_render(t, &at, &text);
 	if (err != ERR_OK) {
 		fprintf(stderr, "render: %s\n",
@@ -226,7 +291,8 @@ static int render_receiver(const struct receivers *rs, const struct options *o,
 	const struct receiver *r = receivers_find(rs, o->receiver);
 
 	if (r == NULL) {
-		fprintf(stderr, "render: there is no receiver %s\n", o->receiver);
+		fprintf(stderr, "render: there is no receiver %s; ", o->receiver);
+		tell_receivers(rs);
 		return EXIT_FAILURE;
 	}
 	for (size_t i = 0; i < receiver_targets(r); i++) {
@@ -234,6 +300,24 @@ static int render_receiver(const struct receivers *rs, const struct options *o,
 			return EXIT_FAILURE;
 	}
 	return EXIT_SUCCESS;
+}
+
+/* What does not go together; NULL: nothing. */
+static const char *check_render(const struct options *o, bool more)
+{
+	if (more)
+		return "it takes options only";
+	if (o->config == NULL)
+		return "-c FILE is missing, the aggregator's configuration";
+	if ((o->incident == NULL) == !o->example)
+		return "either --incident ID or --example says what it is about";
+	if ((o->template == NULL) == (o->receiver == NULL))
+		return "either --template FILE or --receiver NAME says what to show";
+	if (o->as != NULL && o->template == NULL)
+		return "--as goes with --template; a receiver's templates have their context";
+	if (o->kind != NULL && !o->example)
+		return "--kind goes with --example";
+	return NULL;
 }
 
 int alert_cmd_render(int argc, char **argv)
@@ -246,16 +330,14 @@ int alert_cmd_render(int argc, char **argv)
 
 	if (!parse(argc, argv, RENDER_USAGE, &o, &status))
 		return status;
-	if (optind != argc || o.config == NULL || (o.incident == NULL) == !o.example ||
-	    (o.template == NULL) == (o.receiver == NULL)) {
-		fputs(RENDER_USAGE, stderr);
+	const char *wrong = check_render(&o, optind != argc);
+	if (wrong != NULL) {
+		fprintf(stderr, "render: %s; see warren-aggregator render --help\n", wrong);
 		return EXIT_FAILURE;
 	}
 	if (!load(o.config, &cfg, &rs))
 		return EXIT_FAILURE;
-	m = o.example ? example_message(o.receiver == NULL ? "" : o.receiver, "", cfg->alert.url,
-					kind_of(o.kind), clock_wall_ms())
-		      : read_incident(cfg, &o);
+	m = o.example ? make_example(cfg, &o) : read_incident(cfg, &o);
 	if (m == NULL)
 		return EXIT_FAILURE;
 	return o.template != NULL ? render_template(&o, m) : render_receiver(rs, &o, m);
@@ -291,12 +373,14 @@ static const struct receiver *find_receiver(const struct aggregator_config *cfg,
 	if (r != NULL)
 		return r;
 	route = find_route(&cfg->alert.route, "", name);
-	if (route == NULL)
-		fprintf(stderr, "notify-test: there is no receiver and no route %s\n", name);
-	else if (route->receiver[0] == '\0')
+	if (route == NULL) {
+		fprintf(stderr, "notify-test: there is no receiver and no route %s; ", name);
+		tell_receivers(rs);
+	} else if (route->receiver[0] == '\0') {
 		fprintf(stderr, "notify-test: route %s has no receiver: it only shows\n", name);
-	else
+	} else {
 		r = receivers_find(rs, route->receiver);
+	}
 	return r;
 }
 
@@ -371,7 +455,9 @@ int alert_cmd_test(int argc, char **argv)
 	if (!parse(argc, argv, TEST_USAGE, &o, &status))
 		return status;
 	if (optind + 1 != argc || o.config == NULL) {
-		fputs(TEST_USAGE, stderr);
+		fprintf(stderr, "notify-test: %s; see warren-aggregator notify-test --help\n",
+			o.config == NULL ? "-c FILE is missing, the aggregator's configuration"
+					 : "it takes the name of one receiver or route");
 		return EXIT_FAILURE;
 	}
 	if (!load(o.config, &cfg, &rs))

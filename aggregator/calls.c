@@ -86,8 +86,7 @@ static void ingest_state(void *arg, struct server_ingest *ret_i)
 		.batches = w.batches,
 		.rows = w.rows,
 		.transactions = w.transactions,
-		.passes = w.passes,
-		.judge_us = w.judge_us,
+		.judging = w.judging,
 		.duplicates = w.duplicates,
 		.rejected = w.rejected,
 		.lost = w.lost,
@@ -174,6 +173,20 @@ static int reload_rules(void *arg, struct buf *errors, bool *ret_changed)
 	return calls_reload_rules(arg, errors, ret_changed);
 }
 
+static int maintain(void *arg, struct rules_maintenance *m)
+{
+	struct calls *c = arg;
+
+	return rulebook_maintain(c->rulebook, m, take_rules, c->writer);
+}
+
+static int end_maintenance(void *arg, uint64_t id)
+{
+	struct calls *c = arg;
+
+	return rulebook_end_maintenance(c->rulebook, id, take_rules, c->writer);
+}
+
 struct server_calls calls_server(struct calls *c)
 {
 	return (struct server_calls){
@@ -190,5 +203,7 @@ struct server_calls calls_server(struct calls *c)
 		.ingest = ingest_state,
 		.rules = rules,
 		.reload_rules = reload_rules,
+		.maintain = maintain,
+		.end_maintenance = end_maintenance,
 	};
 }

@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "aggregator/alert/alert_config.h"
+#include "aggregator/alert/silence.h"
 #include "aggregator/config_receiver.h"
 #include "aggregator/config_route.h"
+#include "aggregator/config_silence.h"
 #include "common/err.h"
 #include "common/log.h"
 #include "common/options.h"
@@ -154,6 +156,12 @@ static const struct conf_item ITEMS[] = {
 	 .max = 200,
 	 .schema = &CONFIG_RECEIVER,
 	 .help = "who can be told"},
+	{.key = "silences",
+	 .type = CONF_ARRAY,
+	 .offset = offsetof(struct alert_config, silences),
+	 .max = SILENCES_FIXED_MAX,
+	 .schema = &CONFIG_SILENCE,
+	 .help = "parts of the week in which nobody is told of some of it"},
 	{.key = "route",
 	 .type = CONF_STRUCT,
 	 .offset = offsetof(struct alert_config, route),

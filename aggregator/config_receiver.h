@@ -12,6 +12,9 @@ struct alert_tls;
 extern const struct conf_schema CONFIG_RECEIVER;
 extern const struct conf_schema CONFIG_RECEIVER_TLS;
 
+/* The words of enum alert_method, with a NULL at the end. */
+extern const char *const CONFIG_RECEIVER_METHODS[];
+
 /* Take the relative names of files from the directory of the file at path. */
 void config_receiver_place(const char *path, struct alert_receiver *r);
 void config_receiver_place_tls(const char *path, struct alert_tls *tls);

@@ -6,87 +6,16 @@
 #include <string.h>
 
 #include "aggregator/alert/alert_config.h"
-#include "aggregator/alert/zone.h"
+#include "aggregator/config_check.h"
 #include "aggregator/judge/status.h"
 #include "common/log.h"
+#include "common/mem.h"
 #include "common/tree.h"
 
 #define SECONDS ((int64_t)1000)
 #define MINUTES (60 * SECONDS)
 #define HOURS (60 * MINUTES)
 #define DAYS (24 * HOURS)
-
-/* --- single values --- */
-
-/* Report items of a list that are none of words, which end with NULL. */
-static void check_words(struct conf_load *c, const struct tree_node *node,
-			const struct conf_list *list, const char *const *words)
-{
-	CLEANUP(buf_free) struct buf all = {0};
-
-	for (size_t k = 0; words[k] != NULL; k++)
-		buf_printf(&all, "%s%s", k == 0 ? "" : ", ", words[k]);
-	for (size_t i = 0; i < list->count; i++) {
-		size_t k = 0;
-
-		while (words[k] != NULL && strcmp(words[k], list->items[i]) != 0)
-			k++;
-		if (words[k] == NULL)
-			conf_error(c, node, "%s: %s is wrong; expects %s", node->key,
-				   log_quote(list->items[i]), buf_str(&all));
-	}
-}
-
-static void check_status(struct conf_load *c, const struct tree_node *node, void *field)
-{
-	static const char *const WORDS[] = {"WARN", "ERR", NULL};
-
-	check_words(c, node, field, WORDS);
-}
-
-static void check_kind(struct conf_load *c, const struct tree_node *node, void *field)
-{
-	static const char *const WORDS[] = {"group", "blind", NULL};
-
-	check_words(c, node, field, WORDS);
-}
-
-static void check_days(struct conf_load *c, const struct tree_node *node, void *field)
-{
-	static const char *const WORDS[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun", NULL};
-
-	check_words(c, node, field, WORDS);
-}
-
-static void check_reason(struct conf_load *c, const struct tree_node *node, void *field)
-{
-	const char *words[REASON_COUNT + 1] = {NULL};
-
-	for (int r = 0; r < REASON_COUNT; r++)
-		words[r] = reason_str((enum reason)r);
-	check_words(c, node, field, words);
-}
-
-static void check_time(struct conf_load *c, const struct tree_node *node, void *field)
-{
-	uint16_t minutes = 0;
-
-	if (!alert_config_minutes(*(char **)field, &minutes))
-		conf_error(c, node, "%s: %s is no time of day; expects one such as 08:00",
-			   node->key, log_quote(*(char **)field));
-}
-
-static void check_zone(struct conf_load *c, const struct tree_node *node, void *field)
-{
-	struct zone *zone = NULL;
-
-	if (zone_new(*(char **)field, &zone) != 0)
-		conf_error(c, node,
-			   "timezone: %s is not known here; expects a name such as Europe/Berlin "
-			   "of /usr/share/zoneinfo (package tzdata), or UTC",
-			   log_quote(*(char **)field));
-	zone_free(&zone);
-}
 
 /* --- what a route inherits --- */
 
@@ -122,18 +51,9 @@ static void check_route(struct conf_load *c, const struct tree_node *map, void *
 	}
 }
 
-static char *copy(const char *s)
-{
-	char *new = strdup(s);
-
-	if (new == NULL)
-		abort();
-	return new;
-}
-
 static void take_string(char **to, const char *from)
 {
-	char *new = copy(from);
+	char *new = mem_copy(from);
 
 	free(*to);
 	*to = new;
@@ -141,12 +61,10 @@ static void take_string(char **to, const char *from)
 
 static void take_list(struct conf_list *to, const struct conf_list *from)
 {
-	char **items = calloc(MAX(from->count, (size_t)1), sizeof(*items));
+	char **items = mem_zeroed(from->count, sizeof(*items));
 
-	if (items == NULL)
-		abort();
 	for (size_t i = 0; i < from->count; i++)
-		items[i] = copy(from->items[i]);
+		items[i] = mem_copy(from->items[i]);
 	for (size_t i = 0; i < to->count; i++)
 		free(to->items[i]);
 	free(to->items);
@@ -290,26 +208,26 @@ static const struct conf_item HOURS_ITEMS[] = {
 	 .type = CONF_LIST,
 	 .offset = offsetof(struct alert_hours, days),
 	 .max = 7,
-	 .check = check_days,
+	 .check = config_check_days,
 	 .help = "mon to sun; none: every day"},
 	{.key = "from",
 	 .type = CONF_STRING,
 	 .offset = offsetof(struct alert_hours, from),
 	 .fallback = "00:00",
-	 .check = check_time,
+	 .check = config_check_time,
 	 .help = "when the route begins to speak"},
 	{.key = "to",
 	 .type = CONF_STRING,
 	 .offset = offsetof(struct alert_hours, to),
 	 .fallback = "00:00",
-	 .check = check_time,
+	 .check = config_check_time,
 	 .help = "and ends; the same as from: all day; before it: over midnight"},
 	{.key = "timezone",
 	 .type = CONF_STRING,
 	 .offset = offsetof(struct alert_hours, timezone),
 	 .fallback = "UTC",
 	 .max = 64,
-	 .check = check_zone,
+	 .check = config_check_zone,
 	 .help = "such as Europe/Berlin"},
 	{.key = "otherwise",
 	 .type = CONF_STRING,
@@ -341,10 +259,10 @@ static const struct conf_item ITEMS[] = {
 	LIST_ITEM(environment, 100, NULL, "patterns; none: all"),
 	LIST_ITEM(cluster, 100, NULL, "likewise"),
 	LIST_ITEM(group, 1000, NULL, "likewise"),
-	LIST_ITEM(status, 2, check_status, "WARN, ERR; none: both"),
-	LIST_ITEM(reason, REASON_COUNT, check_reason,
+	LIST_ITEM(status, 2, config_check_status, "WARN, ERR; none: both"),
+	LIST_ITEM(reason, REASON_COUNT, config_check_reason,
 		  "words of the API, such as no_commits; none: all"),
-	LIST_ITEM(kind, 2, check_kind, "group, blind; none: both"),
+	LIST_ITEM(kind, 2, config_check_kind, "group, blind; none: both"),
 	{.key = "label",
 	 .type = CONF_MAP,
 	 .offset = offsetof(struct alert_route, label),

@@ -7,15 +7,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "aggregator/explain_text.h"
 #include "aggregator/ingest/cluster.h"
 #include "aggregator/ingest/evaluate.h"
 #include "aggregator/ingest/recall.h"
+#include "aggregator/maintenance.h"
 #include "aggregator/rules_file.h"
 #include "common/clock.h"
+#include "common/date.h"
 #include "common/err.h"
+#include "common/mem.h"
 
 static const char USAGE[] =
 	"usage: warren-aggregator explain -c FILE | --data DIR [option] CLUSTER GROUP\n"
@@ -70,13 +72,8 @@ static void close_source(struct source *s)
 
 static bool parse_time(const char *text, int64_t *ret_ms)
 {
-	struct tm tm = {0};
-	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-
-	if (rest != NULL && strcmp(rest, "Z") == 0) {
-		*ret_ms = (int64_t)timegm(&tm) * 1000;
-		return *ret_ms > 0;
-	}
+	if (date_parse(text, ret_ms))
+		return true;
 	if (*text == '\0' || strlen(text) > 15 || strspn(text, "0123456789") != strlen(text))
 		return false;
 	*ret_ms = strtoll(text, NULL, 10);
@@ -169,6 +166,20 @@ static int read_rules(struct source *s, struct buf *errors)
 	return ERR_OK;
 }
 
+static int read_maintenance(struct source *s, const char *dir, struct buf *errors)
+{
+	CLEANUP(mem_free) struct rules_maintenance *list = NULL;
+	size_t count = 0;
+	int err = maintenance_load(dir, errors, &list, &count);
+
+	if (err != ERR_OK)
+		return err;
+	struct rules_set *of_file = s->rules;
+	s->rules = rules_maintain(of_file, list, count);
+	rules_unref(&of_file);
+	return ERR_OK;
+}
+
 /* The configuration named, or the one noted. False: what is wrong has been said. */
 static bool read_config(const struct options *o, struct source *s)
 {
@@ -183,6 +194,8 @@ static bool read_config(const struct options *o, struct source *s)
 		err = aggregator_config_load(path, &s->cfg, &errors);
 	if (err == ERR_OK)
 		err = read_rules(s, &errors);
+	if (err == ERR_OK)
+		err = read_maintenance(s, o->data != NULL ? o->data : s->cfg->data_dir, &errors);
 	if (err == ERR_OK)
 		return true;
 	fputs(buf_str(&errors), stderr);

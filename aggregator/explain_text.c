@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "aggregator/judge/pace.h"
-#include "aggregator/rules_file.h"
 #include "common/conf_value.h"
+#include "common/date.h"
 
 #define POINTS 12 /* of the window, the newest */
 
@@ -70,12 +70,12 @@ void explain_text_group(struct buf *out, const struct story_group *g,
 	buf_printf(out, "status %s", status_str((enum status)standing->status));
 	if (standing->since_ms != 0) {
 		buf_puts(out, " since ");
-		rules_file_put_time(out, standing->since_ms);
+		date_put(out, standing->since_ms);
 		buf_puts(out, ", for ");
 		explain_time(out, last_ms + g->silent_ms - standing->since_ms);
 	}
 	buf_puts(out, "\nlast pass ");
-	rules_file_put_time(out, last_ms);
+	date_put(out, last_ms);
 	if (g->silent_ms != 0) {
 		buf_puts(out, "; the agent has been silent for ");
 		explain_time(out, g->silent_ms);
@@ -105,7 +105,7 @@ void explain_text_row(struct buf *out, const struct story_partition *p)
 	put_cell(out, 7, status_str((enum status)t->status));
 	put_cell(out, 17, reason_str((enum reason)t->reason));
 	until = begin_cell(out, 20);
-	rules_file_put_time(out, t->since_ms);
+	date_put(out, t->since_ms);
 	end_cell(out, until);
 	put_number(out, 14, t->offset);
 	put_number(out, 15, p->in->log == NULL ? TRACK_UNKNOWN : p->in->log->end);
@@ -160,7 +160,7 @@ static void put_window(struct buf *out, const struct story_partition *p)
 	buf_puts(out, "  the window, as far as it changed:\n");
 	for (size_t i = count > POINTS ? count - POINTS : 0; i < count; i++) {
 		buf_puts(out, "    ");
-		rules_file_put_time(out, points[i].at_ms);
+		date_put(out, points[i].at_ms);
 		buf_puts(out, "  committed");
 		put_number(out, 14, points[i].committed);
 		buf_puts(out, "  log end");
@@ -171,9 +171,9 @@ static void put_window(struct buf *out, const struct story_partition *p)
 	}
 	for (size_t i = 0; i < gap_count; i++) {
 		buf_puts(out, "    blind from ");
-		rules_file_put_time(out, gaps[i].from_ms);
+		date_put(out, gaps[i].from_ms);
 		buf_puts(out, " to ");
-		rules_file_put_time(out, gaps[i].to_ms);
+		date_put(out, gaps[i].to_ms);
 		buf_putc(out, '\n');
 	}
 }
@@ -220,7 +220,7 @@ static void put_rule(struct buf *out, const struct rules *r, enum rules_key k)
 		break;
 	default:
 		if (r->maintenance_until_ms != 0)
-			rules_file_put_time(out, r->maintenance_until_ms);
+			date_put(out, r->maintenance_until_ms);
 		else
 			buf_puts(out, "none");
 		break;
@@ -265,7 +265,7 @@ void explain_text_details(struct buf *out, const struct story_partition *p)
 
 void explain_text_event(struct buf *out, const struct past_event *e)
 {
-	rules_file_put_time(out, e->at_ms);
+	date_put(out, e->at_ms);
 	if (e->of_group)
 		buf_puts(out, "  group ");
 	else
@@ -285,7 +285,7 @@ void explain_text_lag_head(struct buf *out)
 
 void explain_text_lag(struct buf *out, const struct story_lag *l)
 {
-	rules_file_put_time(out, l->at_ms);
+	date_put(out, l->at_ms);
 	buf_putc(out, ' ');
 	if (!l->seen) {
 		buf_puts(out, "not seen\n");

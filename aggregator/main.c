@@ -25,6 +25,7 @@
 #include "aggregator/ingest/writer.h"
 #include "aggregator/judge/view.h"
 #include "aggregator/judge_cmd.h"
+#include "aggregator/remind.h"
 #include "aggregator/rulebook.h"
 #include "aggregator/rules_file.h"
 #include "aggregator/serve/http.h"
@@ -109,7 +110,7 @@ static int read_files(const struct aggregator_config *cfg, struct files *ret_f, 
 	for (size_t i = 0; i < ARRAY_LEN(errs); i++)
 		if (errs[i] != ERR_OK)
 			return errs[i];
-	return ERR_OK;
+	return rulebook_keep(ret_f->rulebook, cfg->data_dir, errors);
 }
 
 /* --- the parts, each with its own sentence when it does not start --- */
@@ -193,6 +194,25 @@ static int start_writer(const struct settings *settings, struct writer_options o
 	int err = writer_start(&o, ret_writer);
 	if (err != ERR_OK)
 		log_error("store cannot be read", "err=%s", log_quote(err_str(err)));
+	return err;
+}
+
+/* Before the writer, so that what it had judged before is told once. */
+static int start_stream(const struct settings *settings, struct store *store, struct alert *alert,
+			struct stream *stream)
+{
+	CLEANUP(rulebook_state_free) struct rulebook_state state = {0};
+
+	rulebook_state(settings->rulebook, &state);
+	alert_rules(alert, state.rules); /* incidents are told of with their labels */
+	int err = remind(store, alert, stream);
+	if (err != ERR_OK)
+		log_warn("what happened before the start cannot be read: followers of the stream "
+			 "load anew",
+			 "err=%s", log_quote(err_str(err)));
+	err = stream_start(stream, err == ERR_OK);
+	if (err != ERR_OK)
+		log_error("the stream of events does not start", "err=%s", log_quote(err_str(err)));
 	return err;
 }
 
@@ -324,7 +344,7 @@ static int run(const struct settings *settings, const sigset_t *signals, bool *r
 	int err = start_store(cfg, &store);
 	if (err == ERR_OK) {
 		explain_cmd_note(cfg->data_dir, settings->path);
-		err = stream_start(board, &stream);
+		err = stream_new(board, &stream);
 	}
 	if (err == ERR_OK)
 		err = start_link(settings, &link);
@@ -338,6 +358,8 @@ static int run(const struct settings *settings, const sigset_t *signals, bool *r
 		.hook = &hook,
 		.expire_cluster_ms = cfg->expire_cluster_ms,
 	};
+	if (err == ERR_OK)
+		err = start_stream(settings, store, alert, stream);
 	if (err == ERR_OK)
 		err = start_writer(settings, writer_options, &writer);
 	calls = (struct calls){store, link, writer, settings->rulebook};

@@ -3,7 +3,8 @@
 
 /*
  * rulebook - the set of rules in force, and its replacement: a file that is read again, and that
- * changes nothing when it is wrong. Any thread may use it.
+ * changes nothing when it is wrong; and maintenance by hand, which is added to what the file says.
+ * Any thread may use it.
  */
 
 #include "aggregator/judge/rules.h"
@@ -22,6 +23,19 @@ void rulebook_close(struct rulebook **b);
  * stays as it was. */
 MUST_CHECK int rulebook_reload(struct rulebook *b, void (*take)(void *arg, struct rules_set *s),
 			       void *arg, struct buf *errors, bool *ret_changed);
+
+/* From now on maintenance by hand is kept in this directory; what is kept there is in force. Before
+ * others use b; dir is borrowed. ERR_CONFIG, and in errors what is wrong. */
+MUST_CHECK int rulebook_keep(struct rulebook *b, const char *dir, struct buf *errors);
+
+/* Declare maintenance; its id is given here. take as above. ERR_LIMIT: there is too much; a
+ * system's error: it cannot be kept, and is not in force. */
+MUST_CHECK int rulebook_maintain(struct rulebook *b, struct rules_maintenance *m,
+				 void (*take)(void *arg, struct rules_set *s), void *arg);
+
+/* End it. ERR_NOT_FOUND: there is none of this id; otherwise as above. */
+MUST_CHECK int rulebook_end_maintenance(struct rulebook *b, uint64_t id,
+					void (*take)(void *arg, struct rules_set *s), void *arg);
 
 struct rulebook_state {
 	struct rules_set *rules;

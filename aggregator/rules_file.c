@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/rules_file.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "common/date.h"
 #include "common/err.h"
 #include "common/log.h"
 
@@ -54,75 +53,6 @@ struct file {
 
 /* --- times --- */
 
-static bool number(const char **at, size_t digits, int *ret)
-{
-	int n = 0;
-
-	for (size_t i = 0; i < digits; i++, (*at)++) {
-		if (!isdigit((unsigned char)**at))
-			return false;
-		n = n * 10 + (**at - '0');
-	}
-	*ret = n;
-	return true;
-}
-
-static bool mark(const char **at, char c)
-{
-	return *(*at)++ == c;
-}
-
-/* "Z", "+09:00" or "-05:30": seconds east of Greenwich. */
-static bool zone(const char *at, int *ret_east_s)
-{
-	int hours = 0;
-	int minutes = 0;
-	char sign = *at++;
-
-	*ret_east_s = 0;
-	if (sign == 'Z')
-		return *at == '\0';
-	if ((sign != '+' && sign != '-') || !number(&at, 2, &hours) || !mark(&at, ':') ||
-	    !number(&at, 2, &minutes) || *at != '\0' || hours > 23 || minutes > 59)
-		return false;
-	*ret_east_s = (hours * 60 + minutes) * (sign == '-' ? -60 : 60);
-	return true;
-}
-
-/* A time of RFC 3339 without parts of a second. False: it is none. */
-static bool parse_time(const char *at, int64_t *ret_ms)
-{
-	struct tm t = {0};
-	int east_s = 0;
-
-	if (!number(&at, 4, &t.tm_year) || !mark(&at, '-') || !number(&at, 2, &t.tm_mon) ||
-	    !mark(&at, '-') || !number(&at, 2, &t.tm_mday) || !mark(&at, 'T') ||
-	    !number(&at, 2, &t.tm_hour) || !mark(&at, ':') || !number(&at, 2, &t.tm_min) ||
-	    !mark(&at, ':') || !number(&at, 2, &t.tm_sec) || !zone(at, &east_s))
-		return false;
-	t.tm_year -= 1900;
-	t.tm_mon -= 1;
-	const struct tm written = t;
-	time_t s = timegm(&t); /* makes a day of the next month of what does not exist */
-	if (t.tm_mon != written.tm_mon || t.tm_mday != written.tm_mday ||
-	    t.tm_hour != written.tm_hour || t.tm_min != written.tm_min ||
-	    t.tm_sec != written.tm_sec || s <= 0)
-		return false;
-	*ret_ms = ((int64_t)s - east_s) * SECONDS;
-	return true;
-}
-
-void rules_file_put_time(struct buf *out, int64_t ms)
-{
-	time_t s = (time_t)(ms / SECONDS);
-	struct tm t;
-	char text[64];
-
-	gmtime_r(&s, &t);
-	if (strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &t) > 0)
-		buf_puts(out, text);
-}
-
 /* --- checks --- */
 
 static void check_partition(struct conf_load *c, const struct tree_node *node, void *field)
@@ -138,7 +68,7 @@ static void check_until(struct conf_load *c, const struct tree_node *node, void 
 {
 	int64_t ms = 0;
 
-	if (!parse_time(*(char **)field, &ms))
+	if (!date_parse(*(char **)field, &ms))
 		conf_error(c, node,
 			   "until: %s is no time; expects one such as 2026-12-01T06:00:00Z",
 			   log_quote(*(char **)field));
@@ -214,7 +144,7 @@ static void check_rule(struct conf_load *c, const struct tree_node *map, void *o
 		for (const struct tree_node *n = labels->first; n != NULL; n = n->next)
 			w->label_lines[i++] = n->line;
 	if (w->maintenance.until[0] != '\0')
-		(void)parse_time(w->maintenance.until, &w->until_ms); /* reported already */
+		(void)date_parse(w->maintenance.until, &w->until_ms); /* reported already */
 	if (!says_anything(map))
 		conf_error(c, map,
 			   "rules: this one says nothing; expects a key such as "
@@ -383,13 +313,10 @@ static struct rules_set *set_of(const struct file *f, const char *name, uint64_t
 int rules_file_parse(const char *file, const char *text, size_t size, const struct rules_base *base,
 		     struct buf *errors, struct rules_set **ret_s)
 {
-	CLEANUP(tree_free) struct tree *tree = NULL;
-	void *object = NULL;
 	const char *slash = strrchr(file, '/');
+	void *object = NULL;
+	int err = conf_parse(&FILE_SCHEMA, file, text, size, errors, &object);
 
-	int err = tree_parse(file, text, size, errors, &tree);
-	if (err == ERR_OK)
-		err = conf_load(&FILE_SCHEMA, tree_root(tree), errors, &object);
 	if (err != ERR_OK)
 		return err;
 	*ret_s = set_of(object, slash == NULL ? file : slash + 1, hash_of(text, size), base);
@@ -401,23 +328,11 @@ int rules_file_load(const char *path, const struct rules_base *base, struct buf 
 		    struct rules_set **ret_s)
 {
 	CLEANUP(buf_free) struct buf text = {0};
-	FILE *f = fopen(path, "re");
+	int err = tree_read(path, errors, &text);
 
-	if (f == NULL) {
-		tree_error(errors, path, 0, "cannot be opened: %s", err_str(-errno));
-		return ERR_CONFIG;
-	}
-	char *at = buf_reserve(&text, TREE_FILE_MAX + 1);
-	if (at == NULL)
-		abort();
-	size_t size = fread(at, 1, TREE_FILE_MAX + 1, f);
-	int err = ferror(f) ? -errno : ERR_OK;
-	fclose(f);
-	if (err != ERR_OK) {
-		tree_error(errors, path, 0, "cannot be read: %s", err_str(err));
-		return ERR_CONFIG;
-	}
-	return rules_file_parse(path, at, size, base, errors, ret_s);
+	if (err != ERR_OK)
+		return err;
+	return rules_file_parse(path, text.data, text.size, base, errors, ret_s);
 }
 
 /* --- what aggregator.yaml says --- */

@@ -25,6 +25,3 @@ MUST_CHECK int rules_file_parse(const char *file, const char *text, size_t size,
 
 /* What holds where no rule says anything. */
 struct rules_base rules_file_base(const struct aggregator_config *cfg);
-
-/* "2026-12-01T06:00:00Z", as of Unix time in milliseconds. */
-void rules_file_put_time(struct buf *out, int64_t ms);

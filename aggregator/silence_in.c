@@ -168,12 +168,7 @@ static int on_value(void *arg, const struct json_in_value *v)
 
 bool silence_in_may(const struct access *who, const struct silence *s)
 {
-	static const char WILD[] = "*?[\\";
-
-	if (who->scope == 0)
-		return true;
-	return strpbrk(s->environment, WILD) == NULL && strpbrk(s->cluster, WILD) == NULL &&
-	       access_sees(who, s->environment, s->cluster);
+	return access_names(who, s->environment, s->cluster);
 }
 
 static int check(struct reading *r, const struct access *who)

@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "aggregator/alert/incident.h"
+#include "aggregator/alert/notify.h"
+#include "aggregator/alert/outbox_row.h"
 #include "aggregator/alert/silence.h"
 #include "aggregator/config.h"
 #include "aggregator/ingest/members.h"
@@ -140,12 +142,19 @@ static bool step_ok(const uint8_t *data, size_t size)
 	return incident_step_unpack(data, size, &s);
 }
 
-/* What waits to be told is read by notify and outbox at start; that it is there is enough here. */
 static bool alert_ok(enum alert_table table, const uint8_t *data, size_t size)
 {
 	struct silence s;
 
-	return table == ALERT_SILENCE ? silence_unpack(data, size, &s) : size > 0;
+	switch (table) {
+	case ALERT_SILENCE:
+		return silence_unpack(data, size, &s);
+	case ALERT_OUTBOX:
+		return outbox_row_is_whole(data, size);
+	case ALERT_NOTIFY:
+		return notify_is_whole(data, size);
+	}
+	return false;
 }
 
 static int check(const char *dir)

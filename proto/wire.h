@@ -210,6 +210,8 @@ struct wire_batch {
 	struct wire_report report;
 	int64_t sent_ms; /* agent's wall clock when it sent this; 0: not told, nor are the next two
 			  */
+	int64_t sent_steady_ms; /* the same by the clock of pass_at_ms, which is never set; 0: not
+				 * told */
 	uint64_t spool_batches, spool_bytes; /* waiting at that time, this one too */
 
 	const char **names; /* NUL-terminated, valid UTF-8 not assured */

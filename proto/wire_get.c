@@ -437,6 +437,7 @@ static void get_head(struct reader *r, const Warren__Batch *b, struct wire_batch
 		.instance = b->instance,
 		.floor_seq = b->floor_seq,
 		.sent_ms = MAX(b->sent_ms, (int64_t)0),
+		.sent_steady_ms = MAX(b->sent_steady_ms, (int64_t)0),
 		.spool_batches = b->spool_batches_now,
 		.spool_bytes = b->spool_bytes_now,
 		.cluster = text(r, b->cluster, 1, WIRE_LABEL_MAX),

@@ -336,6 +336,7 @@ static void fill_head(Warren__Batch *b, const struct wire_batch *m)
 	b->instance = m->instance;
 	b->floor_seq = m->floor_seq;
 	b->sent_ms = m->sent_ms;
+	b->sent_steady_ms = m->sent_steady_ms;
 	b->spool_batches_now = m->spool_batches;
 	b->spool_bytes_now = m->spool_bytes;
 	b->cluster = bytes_of(m->cluster, WIRE_LABEL_MAX);

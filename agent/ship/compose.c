@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/ship/compose.h"
 
+#include "agent/steady.h"
 #include "common/clock.h"
 #include "proto/wire.h"
 
@@ -44,6 +45,7 @@ void compose_batch(struct buf *out, const struct shipper_options *o, const struc
 		.instance = o->instance,
 		.floor_seq = MIN(s->floor_seq, seq),
 		.sent_ms = clock_wall_ms(),
+		.sent_steady_ms = steady_ms(),
 		.spool_batches = s->batches,
 		.spool_bytes = s->bytes,
 	};

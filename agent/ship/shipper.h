@@ -7,6 +7,14 @@
  * Greets on every new connection, keeps a few batches in flight, and takes one off only when the
  * aggregator says that it has it, or will never want it. A batch may so arrive twice: the
  * aggregator knows it by its number. The collectors never wait for a shipper.
+ *
+ * The order is that of time after an outage too, when the newest passes would be worth the most.
+ * The aggregator folds a pass into what it knows of a partition, and one number says how far it is:
+ * a pass that came out of turn could neither be applied in its place later, nor be told from one
+ * that is lost. And there is little to be gained: of 100,000 group-partitions that all move every
+ * 30 s an hour is 174 MiB in the spool, and takes the aggregator 18 s of processor time: 53 to 92 s
+ * where 20 to 28 others want the same two cores (bench_catchup). Until then it knows by the time of
+ * sending that what it is told is old.
  */
 
 #include "agent/ship/identity.h"

@@ -7,6 +7,7 @@
 
 #include "aggregator/alert/alert_config.h"
 #include "aggregator/alert/alert_priv.h"
+#include "aggregator/alert/silence_config.h"
 #include "common/clock.h"
 #include "common/err.h"
 
@@ -62,9 +63,11 @@ static int start_telling(struct alert *a)
 
 	if (err == ERR_OK)
 		err = notify_new(c, a->outbox, &a->notify);
+	/* The leader's thread wakes the one that delivers: that is there before it, and after it.
+	 * Nothing is sent before, as the outbox has not been loaded. */
 	if (err == ERR_OK)
-		err = leader_new(c, a->outbox, &a->leader);
-	return err == ERR_OK ? deliver_start(&d, &a->deliver) : err;
+		err = deliver_start(&d, &a->deliver);
+	return err == ERR_OK ? leader_new(c, a->outbox, &a->leader) : err;
 }
 
 int alert_start(const struct alert_options *o, struct alert **ret_a)
@@ -83,7 +86,9 @@ int alert_start(const struct alert_options *o, struct alert **ret_a)
 	a->silences = silences_new();
 	a->incidents = incidents_new(a->silences, on_change, a);
 	a->counts_changed = true;
-	int err = start_telling(a);
+	int err = silence_config_fix(o->config, a->silences);
+	if (err == ERR_OK)
+		err = start_telling(a);
 	if (err != ERR_OK)
 		alert_stop(&a);
 	*ret_a = a;
@@ -100,10 +105,8 @@ static void clear_blind(struct alert *a)
 /* The writer has stopped: what was confirmed since its last transaction is put down here. */
 static void stop_telling(struct alert *a)
 {
-	if (a->deliver != NULL)
-		deliver_stop(&a->deliver);
-	if (a->leader != NULL)
-		leader_free(&a->leader);
+	leader_free(&a->leader);
+	deliver_stop(&a->deliver);
 	if (a->outbox == NULL || !outbox_pending(a->outbox))
 		return;
 	struct store_txn t = store_begin(a->options.store, true);
@@ -171,6 +174,7 @@ static void forget_blind(struct alert *a, uint32_t cluster_id)
 void alert_judged(struct alert *a, struct store_txn *t, const struct view *v, int64_t now_ms)
 {
 	forget_blind(a, v->cluster_id);
+	notify_hold(a->notify, t, v->cluster_id, v->stale, now_ms);
 	incidents_pass(a->incidents, t, v, now_ms);
 }
 
@@ -189,6 +193,7 @@ void alert_blind(struct alert *a, struct view *v)
 void alert_gone(struct alert *a, struct store_txn *t, uint32_t cluster_id, int64_t now_ms)
 {
 	forget_blind(a, cluster_id);
+	notify_hold(a->notify, t, cluster_id, false, now_ms);
 	incidents_gone(a->incidents, t, cluster_id, now_ms);
 }
 
@@ -219,6 +224,8 @@ static int run(struct alert *a, struct store_txn *t, const struct alert_command 
 		return silences_add(a->silences, t, c->silence);
 	case ALERT_DEL_SILENCE:
 		return silences_del(a->silences, t, c->id);
+	case ALERT_RETRY:
+		return outbox_retry(a->outbox, t, c->id, now_ms);
 	}
 	return ERR_NOT_FOUND;
 }
@@ -241,8 +248,11 @@ void alert_work(struct alert *a, struct store_txn *t, int64_t now_ms)
 {
 	outbox_settle(a->outbox, t, now_ms);
 	run_commands(a, t, now_ms);
-	for (size_t i = 0; i < a->blind_count; i++)
+	for (size_t i = 0; i < a->blind_count; i++) {
+		/* What was seen last is all that is known. */
+		notify_hold(a->notify, t, a->blind[i]->cluster_id, false, now_ms);
 		incidents_blind(a->incidents, t, a->blind[i], now_ms);
+	}
 	bool silences_changed = silences_tick(a->silences, t, now_ms);
 	if (silences_changed || a->rules_changed)
 		incidents_silence(a->incidents, t, now_ms);

@@ -69,11 +69,17 @@ void alert_end(struct alert *a, bool committed);
 
 /* --- what people do: any thread but the writer's --- */
 
-enum alert_deed { ALERT_ACKNOWLEDGE, ALERT_RESOLVE, ALERT_ADD_SILENCE, ALERT_DEL_SILENCE };
+enum alert_deed {
+	ALERT_ACKNOWLEDGE,
+	ALERT_RESOLVE,
+	ALERT_ADD_SILENCE,
+	ALERT_DEL_SILENCE,
+	ALERT_RETRY, /* a message that is dead */
+};
 
 struct alert_command {
 	enum alert_deed deed;
-	uint64_t id;             /* of the incident or silence */
+	uint64_t id;             /* of the incident, silence or message */
 	const char *by, *note;   /* of the first two */
 	struct silence *silence; /* to add; gets its id */
 
@@ -83,7 +89,8 @@ struct alert_command {
 };
 
 /* Have it done by the writer, and wait until it is on disk. ERR_NOT_FOUND: there is none of this
- * id; ERR_TIMEOUT: it was not done, the store takes nothing; what silences_add() returns. */
+ * id; ERR_TIMEOUT: it was not done, the store takes nothing; what silences_add() or outbox_retry()
+ * returns. */
 MUST_CHECK int alert_do(struct alert *a, struct alert_command *c);
 
 /* --- what people see: any thread --- */

@@ -39,6 +39,11 @@ bool alert_config_is_burrow(const struct alert_receiver *r)
 	return r->type == ALERT_BURROW_HTTP || r->type == ALERT_BURROW_EMAIL;
 }
 
+bool alert_config_is_keyed(const struct alert_receiver *r)
+{
+	return r->type == ALERT_PAGERDUTY || r->type == ALERT_OPSGENIE;
+}
+
 bool alert_config_minutes(const char *text, uint16_t *ret_minutes)
 {
 	static const char DIGITS[] = "0123456789";

@@ -136,6 +136,16 @@ struct alert_route {
 	uint32_t given;           /* bits of what the file says, by config_alert.c */
 };
 
+/* Incidents that nobody is told of, in a part of each week. Patterns, "*" for any. */
+struct alert_silence {
+	char *environment, *cluster, *group, *topic;
+	char *status, *reason; /* words; "": any */
+	struct conf_map label; /* globs of values */
+	struct conf_list days; /* as of struct alert_hours, and the next three */
+	char *from, *to, *timezone;
+	char *note;
+};
+
 struct alert_config {
 	char *url; /* of the page, for links in messages; "": none */
 	enum alert_send send;
@@ -146,6 +156,7 @@ struct alert_config {
 	bool fail_open;
 	int64_t keep_sent_ms, keep_dead_ms;
 	struct conf_array receivers; /* of struct alert_receiver */
+	struct conf_array silences;  /* of struct alert_silence */
 	struct alert_route route;
 };
 
@@ -154,6 +165,10 @@ const struct alert_receiver *alert_config_receiver(const struct alert_config *c,
 
 /* Whether it is one of Burrow's, for which struct alert_burrow holds. */
 bool alert_config_is_burrow(const struct alert_receiver *r);
+
+/* Whether it keeps each thread as an alert of its own, which must hear of its end, and which
+ * somebody can have acknowledged. */
+bool alert_config_is_keyed(const struct alert_receiver *r);
 
 /* "08:00" to minutes of the day; "24:00" is 0. False if it is none. */
 bool alert_config_minutes(const char *text, uint16_t *ret_minutes);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "aggregator/alert/alert_priv.h"
+#include "aggregator/alert/silence_config.h"
 #include "common/err.h"
 #include "common/glob.h"
 
@@ -168,6 +169,10 @@ int alert_silences(struct alert *a, alert_on_silence *on, void *arg)
 	size_t size = 0;
 	struct silence s;
 
+	for (size_t i = 0; i < a->options.config->silences.count; i++) {
+		silence_config_get(a->options.config, i, &s);
+		on(arg, &s);
+	}
 	for (uint64_t id = 0; alert_store_next(&t, ALERT_SILENCE, id, &id, &data, &size); id++)
 		if (silence_unpack(data, size, &s))
 			on(arg, &s);

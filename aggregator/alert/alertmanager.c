@@ -36,7 +36,8 @@ static void put_label_name(struct json *j, const char *name)
 	json_name(j, plain);
 }
 
-static void put_labels(struct json *j, const struct message_incident *i, bool test)
+static void put_labels(struct json *j, const struct message_incident *i, const char *severity,
+		       bool test)
 {
 	json_key(j, "labels");
 	json_begin_object(j);
@@ -51,7 +52,7 @@ static void put_labels(struct json *j, const struct message_incident *i, bool te
 	json_key(j, "group");
 	json_str(j, i->incident.group);
 	json_key(j, "severity");
-	json_str(j, i->incident.worst > STATUS_WARN ? "critical" : "warning");
+	json_str(j, severity);
 	for (size_t k = 0; k < i->label_count; k++) {
 		if (i->labels[k].name[0] == '\0')
 			continue;
@@ -97,7 +98,7 @@ static void put_time(struct json *j, const char *key, int64_t at_ms)
 }
 
 static void put_alert(struct json *j, const struct message *m, const struct message_incident *i,
-		      int64_t now_ms)
+		      const char *severity, int64_t end_ms)
 {
 	/* Of this incident alone, so that the summary is of it. */
 	struct message_incident one = *i;
@@ -111,17 +112,29 @@ static void put_alert(struct json *j, const struct message *m, const struct mess
 		.total = 1,
 	};
 	const struct fields_at at = {.message = &alone, .incident = &one, .to = "", .from = ""};
-	bool over = i->incident.state == INCIDENT_RESOLVED;
-	int64_t end_ms =
-		over ? MIN(i->incident.resolved_ms, now_ms) : now_ms + ALERTMANAGER_LASTS_MS;
 
 	json_begin_object(j);
-	put_labels(j, i, m->kind == MESSAGE_TEST);
+	put_labels(j, i, severity, m->kind == MESSAGE_TEST);
 	put_annotations(j, &at);
 	put_time(j, "startsAt", i->incident.opened_ms);
 	put_time(j, "endsAt", MAX(end_ms, i->incident.opened_ms));
 	put_field(j, &at, "generatorURL", "link");
 	json_end_object(j);
+}
+
+static void put_incident(struct json *j, const struct message *m, const struct message_incident *i,
+			 int64_t now_ms)
+{
+	const struct incident *is = &i->incident;
+	const bool over = is->state == INCIDENT_RESOLVED;
+	const bool critical = is->worst > STATUS_WARN;
+
+	put_alert(j, m, i, critical ? "critical" : "warning",
+		  over ? MIN(is->resolved_ms, now_ms) : now_ms + ALERTMANAGER_LASTS_MS);
+	/* An alert is known by its labels: with another severity it is another, and the one there
+	 * was would go on beside it. */
+	if (critical && is->change == INCIDENT_WORSE && m->kind != MESSAGE_REPEAT)
+		put_alert(j, m, i, "warning", MIN(is->changed_ms, now_ms));
 }
 
 void alertmanager_put(struct buf *out, const struct message *m, int64_t now_ms)
@@ -130,6 +143,6 @@ void alertmanager_put(struct buf *out, const struct message *m, int64_t now_ms)
 
 	json_begin_array(&j);
 	for (size_t i = 0; i < m->count; i++)
-		put_alert(&j, m, &m->incidents[i], now_ms);
+		put_incident(&j, m, &m->incidents[i], now_ms);
 	json_end_array(&j);
 }

@@ -120,13 +120,107 @@ struct message *example_message(const char *receiver, const char *route, const c
 struct message *example_of(const struct incident *i, const char *receiver, const char *page,
 			   int64_t now_ms)
 {
+	CLEANUP(buf_free) struct buf by = {0};
 	struct message *m = new_message(1, receiver, "", page, now_ms);
 
 	if (m == NULL)
 		return NULL;
+	buf_printf(&by, "environment=%s cluster=%s", i->environment, i->cluster);
+	free(m->group_by);
+	m->group_by = strdup(buf_str(&by));
+	if (m->group_by == NULL) {
+		message_free(&m);
+		return NULL;
+	}
 	m->incidents[0].incident = *i;
 	m->kind = i->state == INCIDENT_RESOLVED ? MESSAGE_RESOLVE : MESSAGE_OPEN;
 	m->thread = i->id;
 	m->key = i->id ^ (uint64_t)now_ms;
 	return m;
+}
+
+/* --- messages that are hard to say --- */
+
+#define HARD_AT_MS INT64_C(1700000000000)
+
+enum hard { HARD_OPEN, HARD_END, HARD_TEST, HARD_SUMMARY, HARD_TEXTS, HARD_TEXTS_END, HARD_BLIND };
+
+static const char ODD[] =
+	"\"quo'ted\" \\ <b>&amp; {{x}}\r\n\t\x01\x7f \xff \xc3\xa4 \xf0\x9f\x94\xa5 %s%";
+
+/* Every text is odd. */
+static struct message *odd_message(enum message_kind kind)
+{
+	struct incident i;
+
+	fill(&i, ODD, STATUS_ERR, HARD_AT_MS);
+	if (kind == MESSAGE_RESOLVE)
+		end(&i, HARD_AT_MS);
+	set(i.environment, sizeof(i.environment), ODD);
+	set(i.cluster, sizeof(i.cluster), ODD);
+	set(i.topic, sizeof(i.topic), ODD);
+	set(i.sentence, sizeof(i.sentence), ODD);
+	set(i.by, sizeof(i.by), ODD);
+	set(i.note, sizeof(i.note), ODD);
+	struct message *m = example_of(&i, "r", "https://warren.example/", HARD_AT_MS);
+	if (m == NULL)
+		return NULL;
+	m->kind = kind;
+	if (!example_label(m, 0, ODD, ODD))
+		message_free(&m);
+	return m;
+}
+
+/* Nothing is known but that it is so; and there is no page. */
+static struct message *blind_message(void)
+{
+	const struct incident i = {
+		.id = 1,
+		.kind = INCIDENT_BLIND,
+		.state = INCIDENT_OPEN,
+		.status = STATUS_ERR,
+		.worst = STATUS_ERR,
+		.partition = -1,
+		.lag = -1,
+		.time_lag_ms = -1,
+		.margin_ms = -1,
+		.lost = -1,
+	};
+
+	return example_of(&i, "r", "", HARD_AT_MS);
+}
+
+struct message *example_hard(size_t n)
+{
+	static const enum message_kind KINDS[] = {
+		[HARD_OPEN] = MESSAGE_OPEN,
+		[HARD_END] = MESSAGE_RESOLVE,
+		[HARD_TEST] = MESSAGE_TEST,
+		[HARD_SUMMARY] = MESSAGE_SUMMARY,
+	};
+
+	if (n == HARD_BLIND)
+		return blind_message();
+	if (n == HARD_TEXTS || n == HARD_TEXTS_END)
+		return odd_message(n == HARD_TEXTS ? MESSAGE_OPEN : MESSAGE_RESOLVE);
+	struct message *m =
+		example_message("r", "1", "https://warren.example/", KINDS[n], HARD_AT_MS);
+	if (m != NULL && n == HARD_SUMMARY)
+		m->total += 100;
+	return m;
+}
+
+const char *example_hard_name(size_t n)
+{
+	static const char *const NAMES[EXAMPLES] = {
+		[HARD_OPEN] = "when incidents open",
+		[HARD_END] = "when incidents end",
+		[HARD_TEST] = "of a test",
+		[HARD_SUMMARY] = "of a summary",
+		[HARD_TEXTS] = "with quotes and line ends in every text",
+		[HARD_TEXTS_END] = "with quotes and line ends in every text, at the end",
+		[HARD_BLIND] = "of a cluster that is blind, without labels and a page",
+	};
+
+	return NAMES[n];
 }

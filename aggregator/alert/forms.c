@@ -66,14 +66,13 @@ static const char WEBHOOK_FORM[] =
 	"&total={{total}}&status={{status}}&worst={{worst}}&reason={{reason}}"
 	"&environment={{environment}}&cluster={{cluster}}&group={{group}}&link={{link}}";
 
-/* A name between line breaks is all that Slack might format; the colour says the rest. */
+/* Nothing of it is formatted, neither the line above nor the text below; the colour says the rest.
+ */
 static const char SLACK[] =
-	"{\"text\":\"{{title:500}}\",\"attachments\":[{\"color\":\""
+	"{\"text\":\"{{title:500}}\",\"mrkdwn\":false,\"attachments\":[{\"color\":\""
 	"{{#resolve}}good{{/resolve}}{{^resolve}}{{#critical}}danger{{/critical}}"
 	"{{^critical}}warning{{/critical}}{{/resolve}}\",\"fallback\":\"{{title:500}}\","
 	"\"text\":\"{{text:3500}}\",\"mrkdwn_in\":[]}]}";
-
-#define TEXT_RUN(text_, more_) "{\"type\":\"TextRun\",\"text\":\"" text_ "\"" more_ "}"
 
 /* Text runs are shown as they are; in a text block a name could be a link. */
 static const char TEAMS[] =
@@ -81,60 +80,17 @@ static const char TEAMS[] =
 	"\"contentType\":\"application/vnd.microsoft.card.adaptive\",\"contentUrl\":null,"
 	"\"content\":{\"$schema\":\"http://adaptivecards.io/schemas/adaptive-card.json\","
 	"\"type\":\"AdaptiveCard\",\"version\":\"1.4\",\"body\":["
-	"{\"type\":\"RichTextBlock\",\"inlines\":[" TEXT_RUN(
-		"{{title:500}}",
-		",\"weight\":\"bolder\",\"size\":"
-		"\"medium\"") "]}"
-			      "{{#incidents}},{"
-			      "\"type\":"
-			      "\"RichTextBlock\","
-			      "\"inlines\":[" TEXT_RUN(
-				      "{{environment}}/{{cluster}}: {{group:200}} ",
-				      ",\"weight\":\"bolder\"") "," TEXT_RUN("{{#over}}"
-									     "resolved{{/"
-									     "over}}{{^over}}"
-									     "{{status}}{{/"
-									     "over}}. "
-									     "{{sentence}}",
-									     "") "{{#labels}}"
-										 "," TEXT_RUN(
-											 " {{name}}"
-											 ": "
-											 "{{value}"
-											 "}",
-											 ",\"isSubt"
-											 "le\":"
-											 "true") "{"
-												 "{"
-												 "/"
-												 "l"
-												 "a"
-												 "b"
-												 "e"
-												 "l"
-												 "s"
-												 "}"
-												 "}"
-												 "]"
-												 "}"
-												 "{"
-												 "{"
-												 "/"
-												 "i"
-												 "n"
-												 "c"
-												 "i"
-												 "d"
-												 "e"
-												 "n"
-												 "t"
-												 "s"
-												 "}"
-												 "}"
-												 "]"
-												 ","
-												 "\"actions\":[{{#link}}{\"type\":\"Action.OpenUrl\","
-												 "\"title\":\"Open in Warren\",\"url\":\"{{link}}\"}{{/link}}]}}]}";
+	"{\"type\":\"RichTextBlock\",\"inlines\":[{\"type\":\"TextRun\",\"weight\":\"bolder\","
+	"\"size\":\"medium\",\"text\":\"{{title:500}}\"}]}"
+	"{{#incidents}},{\"type\":\"RichTextBlock\",\"inlines\":["
+	"{\"type\":\"TextRun\",\"weight\":\"bolder\","
+	"\"text\":\"{{environment}}/{{cluster}}: {{group:200}} \"},"
+	"{\"type\":\"TextRun\",\"text\":\"{{#over}}resolved{{/over}}{{^over}}{{status}}{{/over}}. "
+	"{{sentence}}\"}"
+	"{{#labels}},{\"type\":\"TextRun\",\"isSubtle\":true,\"text\":\" {{name}}: {{value}}\"}"
+	"{{/labels}}]}{{/incidents}}],"
+	"\"actions\":[{{#link}}{\"type\":\"Action.OpenUrl\",\"title\":\"Open in Warren\","
+	"\"url\":\"{{link}}\"}{{/link}}]}}]}";
 
 /* The routing key is put in after the first brace. */
 static const char PAGERDUTY[] =
@@ -152,6 +108,9 @@ static const char PAGERDUTY[] =
 static const char PAGERDUTY_RESOLVE[] =
 	"{\"event_action\":\"resolve\",\"dedup_key\":\"{{thread}}\"}";
 
+static const char PAGERDUTY_ACKNOWLEDGE[] =
+	"{\"event_action\":\"acknowledge\",\"dedup_key\":\"{{thread}}\"}";
+
 static const char OPSGENIE[] =
 	"{\"message\":\"{{title:130}}\",\"alias\":\"{{thread}}\","
 	"\"description\":\"{{text:14000}}\",\"source\":\"Warren\",\"entity\":\"{{group:500}}\","
@@ -160,7 +119,9 @@ static const char OPSGENIE[] =
 	"\"cluster\":\"{{cluster}}\",\"reason\":\"{{reason}}\",\"link\":\"{{link}}\""
 	"{{#labels}},\"label_{{name}}\":\"{{value}}\"{{/labels}}}}";
 
-static const char OPSGENIE_CLOSE[] = "{\"source\":\"Warren\",\"note\":\"{{title:1000}}\"}";
+/* Of both what closes an alert and what acknowledges it. */
+static const char OPSGENIE_NOTE[] = "{\"source\":\"Warren\",{{#by}}\"user\":\"{{by:100}}\",{{/by}}"
+				    "\"note\":\"{{title:1000}}{{#note}}. {{note}}{{/note}}\"}";
 
 static const char TWILIO[] = "To={{to}}&From={{from}}&Body={{sms}}";
 
@@ -169,17 +130,17 @@ static const char JSON_SMS[] = "{\"to\":\"{{to}}\",\"from\":\"{{from}}\",\"text\
 struct form forms_http(const struct alert_receiver *r)
 {
 	static const struct form FORMS[ALERT_TYPES] = {
-		[ALERT_SLACK] = {SLACK, NULL},
-		[ALERT_TEAMS] = {TEAMS, NULL},
-		[ALERT_PAGERDUTY] = {PAGERDUTY, PAGERDUTY_RESOLVE},
-		[ALERT_OPSGENIE] = {OPSGENIE, OPSGENIE_CLOSE},
-		[ALERT_TWILIO_SMS] = {TWILIO, NULL},
-		[ALERT_JSON_SMS] = {JSON_SMS, NULL},
+		[ALERT_SLACK] = {SLACK, NULL, NULL},
+		[ALERT_TEAMS] = {TEAMS, NULL, NULL},
+		[ALERT_PAGERDUTY] = {PAGERDUTY, PAGERDUTY_RESOLVE, PAGERDUTY_ACKNOWLEDGE},
+		[ALERT_OPSGENIE] = {OPSGENIE, OPSGENIE_NOTE, OPSGENIE_NOTE},
+		[ALERT_TWILIO_SMS] = {TWILIO, NULL, NULL},
+		[ALERT_JSON_SMS] = {JSON_SMS, NULL, NULL},
 	};
 	static const struct form WEBHOOK[] = {
-		[ALERT_JSON] = {WEBHOOK_JSON, NULL},
-		[ALERT_FORM] = {WEBHOOK_FORM, NULL},
-		[ALERT_TEXT] = {FORMS_TEXT, NULL},
+		[ALERT_JSON] = {WEBHOOK_JSON, NULL, NULL},
+		[ALERT_FORM] = {WEBHOOK_FORM, NULL, NULL},
+		[ALERT_TEXT] = {FORMS_TEXT, NULL, NULL},
 	};
 
 	return FORMS[r->type].open != NULL ? FORMS[r->type] : WEBHOOK[r->body];

@@ -8,6 +8,7 @@
 /* Of an HTTP request. resolve is NULL where it is as open; a webhook has its forms by body. */
 struct form {
 	const char *open, *resolve;
+	const char *acknowledge; /* NULL: an acknowledgement is not told, or as open */
 };
 
 struct form forms_http(const struct alert_receiver *r);

@@ -212,7 +212,7 @@ static void settle(struct incidents *n, struct store_txn *t, struct incident *i,
 	tell(n, t, i, change, now_ms);
 }
 
-static bool in_maintenance(const struct incidents *n, const struct incident *i)
+static bool in_maintenance(const struct incidents *n, const struct incident *i, int64_t at_ms)
 {
 	const struct rules_place place = {i->environment, i->cluster, i->group,
 					  i->topic[0] == '\0' ? NULL : i->topic, i->partition};
@@ -221,7 +221,7 @@ static bool in_maintenance(const struct incidents *n, const struct incident *i)
 	if (n->rules == NULL || i->kind != INCIDENT_GROUP)
 		return false;
 	rules_resolve(n->rules, &place, &f);
-	return f.rules.ignore || f.rules.maintenance_until_ms != 0;
+	return f.rules.ignore || f.rules.maintenance_until_ms > at_ms;
 }
 
 static bool has_room(struct incidents *n)
@@ -268,7 +268,7 @@ static void see(struct incidents *n, struct store_txn *t, struct slot *slot,
 		return;
 	i = last;
 	enum incident_change change =
-		s->status <= STATUS_OK && in_maintenance(n, &i)
+		s->status <= STATUS_OK && in_maintenance(n, &i, s->at_ms)
 			? incident_end(&i, INCIDENT_MAINTENANCE, "", "", s->at_ms)
 			: incident_see(&i, s);
 	if (change != INCIDENT_NONE || memcmp(&i, &last, sizeof(i)) != 0)

@@ -6,6 +6,11 @@
  * alive. All decide the same messages, with the same keys; one that does not send holds them back,
  * lets go of those that an earlier peer lived long enough to send, and sends the rest when that one
  * is silent. So nothing is lost when a replica dies, and what it had just sent may come twice.
+ *
+ * There is no election through a Kafka consumer group: aggregators talk to no Kafka, and which of
+ * the clusters that agents watch should decide would be one more thing that can be down just when
+ * alarms are due. Peers are asked over HTTP or TLS, where certificates say who they are; /readyz
+ * needs no other credential.
  */
 
 #include "aggregator/alert/alert_config.h"

@@ -30,6 +30,20 @@ const char *message_kind_str(enum message_kind kind)
 	return kind >= MESSAGE_OPEN && kind <= MESSAGE_TEST ? WORDS[kind] : "";
 }
 
+bool message_is_acknowledgement(const struct message *m)
+{
+	size_t acknowledged = 0;
+
+	if (m->kind != MESSAGE_UPDATE || m->total > m->count)
+		return false;
+	for (size_t i = 0; i < m->count; i++) {
+		if (m->incidents[i].incident.state == INCIDENT_OPEN)
+			return false;
+		acknowledged += m->incidents[i].incident.state == INCIDENT_ACKNOWLEDGED;
+	}
+	return acknowledged > 0;
+}
+
 void message_free(struct message **m)
 {
 	struct message *it = *m;

@@ -48,6 +48,9 @@ struct message {
 /* "open", "resolve"; static. "" for what is none. */
 const char *message_kind_str(enum message_kind kind);
 
+/* Whether it says that all that lasts of its thread is acknowledged. */
+bool message_is_acknowledgement(const struct message *m);
+
 void message_free(struct message **m);
 
 /* Append its bytes, versioned. */

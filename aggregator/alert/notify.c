@@ -8,6 +8,7 @@
 #include "aggregator/alert/notify_priv.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/mem.h"
 
 /* --- life --- */
 
@@ -34,6 +35,7 @@ void notify_free(struct notify **n)
 	if (*n == NULL)
 		return;
 	notify_clear(*n);
+	free((*n)->held);
 	route_set_free(&(*n)->routes);
 	free(*n);
 	*n = NULL;
@@ -85,6 +87,7 @@ static void update(struct notify *n, struct member *m, const struct message_inci
 	bool over = i->state == INCIDENT_RESOLVED;
 
 	m->group->dirty = true;
+	m->held = notify_is_held(n, i->cluster_id);
 	m->row.version = i->version;
 	m->row.status = i->status;
 	set_flag(m, MEMBER_OVER, over);
@@ -126,15 +129,6 @@ static size_t labels_of(struct rules_set *rules, const struct incident *i,
 	return rules == NULL ? 0 : rules_labels(rules, &place, ret_labels);
 }
 
-static char *text(const char *s)
-{
-	char *copy = strdup(s);
-
-	if (copy == NULL)
-		abort();
-	return copy;
-}
-
 static void free_labels(struct message_incident *mi)
 {
 	for (size_t k = 0; k < mi->label_count; k++) {
@@ -153,10 +147,11 @@ void notify_change(struct notify *n, struct store_txn *t, struct rules_set *rule
 		return;
 	n->t = t;
 	n->now_ms = now_ms;
-	mi.label_count = MIN(labels_of(rules, i, &labels), (size_t)MESSAGE_LABELS_MAX);
+	size_t count = labels_of(rules, i, &labels);
+	mi.label_count = MIN(count, (size_t)MESSAGE_LABELS_MAX);
 	for (size_t k = 0; k < mi.label_count; k++)
-		mi.labels[k] = (struct message_label){.name = text(labels[k].name),
-						      .value = text(labels[k].value)};
+		mi.labels[k] = (struct message_label){.name = mem_copy(labels[k].name),
+						      .value = mem_copy(labels[k].value)};
 	free(labels);
 	follow(n, &mi);
 	free_labels(&mi);
@@ -187,9 +182,11 @@ static void tend_lanes(struct notify *n)
 			continue;
 		notify_summarize(n, l);
 		notify_escalate(n, l);
+		if (l->seen_to || l->dirty)
+			notify_acknowledge(n, l);
 		if (l->dirty)
 			notify_end_threads(n, l);
-		l->dirty = false;
+		l->seen_to = l->dirty = false;
 	}
 }
 
@@ -201,7 +198,7 @@ static void set_next(struct notify *n)
 	for (const struct lane *l = n->lanes; l != NULL; l = l->hh.next) {
 		if (l->route != NULL && l->row.storm)
 			n->next_ms = MIN(n->next_ms, l->row.next_ms);
-		if (l->route != NULL && l->dirty)
+		if (l->route != NULL && (l->dirty || l->seen_to))
 			n->next_ms = n->now_ms;
 	}
 }
@@ -265,5 +262,7 @@ void notify_load(struct notify *n, struct store_txn *t)
 		if (g->route == NULL)
 			move_members(n, g);
 	}
+	if (n->held_count > 0)
+		notify_mark_held(n);
 	n->next_ms = 0;
 }

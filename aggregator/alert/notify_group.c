@@ -15,6 +15,13 @@ static bool is_told(const struct member *m)
 	return m->row.told[SLOT_MAIN] != 0 || m->row.told[SLOT_OTHER] != 0;
 }
 
+bool notify_is_keyed(const struct route *r, enum slot slot)
+{
+	const struct alert_receiver *by_slot[SLOTS] = {r->receiver, r->otherwise, r->escalate_to};
+
+	return by_slot[slot] != NULL && alert_config_is_keyed(by_slot[slot]);
+}
+
 bool notify_is_told_at_all(const struct member *m)
 {
 	return is_told(m) || m->row.told[SLOT_ESCALATED] != 0;
@@ -22,16 +29,18 @@ bool notify_is_told_at_all(const struct member *m)
 
 bool notify_is_over(const struct member *m)
 {
-	return notify_has(m, MEMBER_OVER);
+	return notify_has(m, MEMBER_OVER) && !m->held;
 }
 
 /* It lasts and has something new. */
 static bool has_news(const struct member *m)
 {
-	if (notify_is_over(m) || notify_has(m, MEMBER_SILENCED))
+	if (notify_is_over(m) || m->held || notify_has(m, MEMBER_SILENCED))
 		return false;
 	if (!is_told(m))
 		return !notify_has(m, MEMBER_ACKNOWLEDGED);
+	if (m->group->route->once)
+		return false;
 	return m->row.status > m->row.told_status ||
 	       (notify_has(m, MEMBER_FLAPS) && !notify_has(m, MEMBER_FLAPS_TOLD));
 }
@@ -40,14 +49,18 @@ static bool has_news(const struct member *m)
  * does not hear of, acknowledged or not. */
 static bool can_repeat(const struct member *m)
 {
-	if (notify_is_over(m) || !is_told(m) || notify_has(m, MEMBER_SILENCED))
+	const struct route *r = m->group->route;
+
+	if (notify_is_over(m) || m->held || !is_told(m) || notify_has(m, MEMBER_SILENCED))
 		return false;
-	return m->group->route->everywhere || !notify_has(m, MEMBER_ACKNOWLEDGED);
+	if (r->strict && m->row.status < (unsigned)r->min_status)
+		return false;
+	return r->everywhere || !notify_has(m, MEMBER_ACKNOWLEDGED);
 }
 
 bool notify_can_escalate(const struct member *m)
 {
-	return !notify_is_over(m) && is_told(m) && m->row.told[SLOT_ESCALATED] == 0 &&
+	return !notify_is_over(m) && !m->held && is_told(m) && m->row.told[SLOT_ESCALATED] == 0 &&
 	       (m->row.flags & (MEMBER_SILENCED | MEMBER_ACKNOWLEDGED)) == 0;
 }
 
@@ -64,8 +77,9 @@ struct review {
 	size_t lasting;      /* told in the group's thread, not over */
 	int64_t escalate_ms; /* when the first is to be */
 	bool repeats;
-	bool over; /* some of it is */
-	bool held; /* an end is for the hours to begin */
+	bool over;    /* some of it is */
+	bool seen_to; /* somebody sees to some of it, or it is silenced */
+	bool held;    /* an end is for the hours to begin */
 };
 
 static void review_member(const struct member *m, enum slot slot, struct review *r)
@@ -78,6 +92,7 @@ static void review_member(const struct member *m, enum slot slot, struct review 
 	r->lasting += !notify_is_over(m) && m->row.told[slot] == m->group->row.thread;
 	r->repeats = r->repeats || can_repeat(m);
 	r->over = r->over || notify_is_over(m);
+	r->seen_to = r->seen_to || notify_has_acknowledgement(m) || notify_has(m, MEMBER_SILENCED);
 	r->held = r->held || (notify_is_over(m) && m->row.told[SLOT_MAIN] != 0);
 	if (route->escalate_after_ms > 0 && notify_can_escalate(m))
 		r->escalate_ms = MIN(r->escalate_ms, m->row.told_ms + route->escalate_after_ms);
@@ -136,6 +151,7 @@ static void set_due(struct notify *n, struct group *g, const struct review *v, e
 		g->next_ms = MIN(g->next_ms, hours_begin(l, n->now_ms));
 	g->next_ms = MIN(g->next_ms, v->escalate_ms);
 	l->dirty = l->dirty || v->over;
+	l->seen_to = l->seen_to || v->seen_to;
 }
 
 void notify_review(struct notify *n, struct group *g)
@@ -250,7 +266,7 @@ bool notify_belongs(const struct member *m, enum slot slot, bool repeat)
 {
 	if (has_news(m) || has_end(m, slot))
 		return true;
-	if (notify_is_over(m) || !is_told(m) || notify_has(m, MEMBER_SILENCED))
+	if (notify_is_over(m) || m->held || !is_told(m) || notify_has(m, MEMBER_SILENCED))
 		return false;
 	return repeat || !m->group->route->everywhere;
 }

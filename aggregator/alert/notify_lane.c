@@ -12,22 +12,11 @@
 
 /* --- storms --- */
 
-static const struct alert_receiver *speaker(const struct route *r, enum slot slot)
-{
-	return slot == SLOT_OTHER ? r->otherwise : r->receiver;
-}
-
-/* Whether the receiver keeps each thread as a thing of its own, that must hear of its own end. */
-static bool is_keyed(const struct alert_receiver *r)
-{
-	return r->type == ALERT_PAGERDUTY || r->type == ALERT_OPSGENIE;
-}
-
 bool notify_take_turn(struct notify *n, const struct route *r, enum slot slot)
 {
 	struct lane *l = notify_lane(n, r);
 
-	if (r->storm_limit == 0 || is_keyed(speaker(r, slot)))
+	if (r->storm_limit == 0 || notify_is_keyed(r, slot))
 		return true;
 	if (l->row.storm)
 		return false;
@@ -214,7 +203,7 @@ void notify_summarize(struct notify *n, struct lane *l)
 
 	if (!l->row.storm || l->row.next_ms > n->now_ms)
 		return;
-	bool speaks = slot != SLOTS && !is_keyed(speaker(l->route, slot));
+	bool speaks = slot != SLOTS && !notify_is_keyed(l->route, slot);
 	size_t groups = speaks ? gather_storm(n, l, slot, &list) : 0;
 
 	if (groups <= (size_t)l->route->storm_limit / 2) {

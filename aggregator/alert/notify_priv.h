@@ -29,6 +29,7 @@ enum member_flag {
 	MEMBER_SILENCED = 4,
 	MEMBER_FLAPS = 8,
 	MEMBER_FLAPS_TOLD = 16,
+	MEMBER_ACKNOWLEDGEMENT_TOLD = 32, /* one for each slot */
 };
 
 /* Head of a row in the store; a message with the incident as it is follows. */
@@ -71,6 +72,7 @@ struct member {
 	struct member *same;        /* the next of the same incident */
 	struct group *group;
 	bool matched; /* by the change that is being seen to */
+	bool held;    /* nobody is told anything of it now */
 	struct member_row row;
 };
 
@@ -94,8 +96,16 @@ struct lane {
 	UT_hash_handle hh; /* by row.route */
 	const struct route *route;
 	bool dirty;
+	bool seen_to;               /* a thread may be acknowledged by now */
 	int64_t asked_ms, begin_ms; /* outside of the hours at the first: when they begin */
 	struct lane_row row;
+};
+
+/* A cluster of which nobody is told anything now. */
+struct held {
+	uint32_t cluster;
+	bool let_go; /* it was for too long */
+	int64_t since_ms;
 };
 
 struct notify {
@@ -105,6 +115,8 @@ struct notify {
 	struct group *groups;
 	struct incident_entry *incidents;
 	struct lane *lanes;
+	struct held *held;
+	size_t held_count, held_cap;
 	int64_t next_ms;
 	struct store_txn *t; /* the transaction under way */
 	int64_t now_ms;
@@ -173,7 +185,11 @@ void notify_send(struct notify *n, const struct notify_letter *letter, struct no
  * is to say. */
 #define NOTIFY_SOFT_WAIT_MS ((int64_t)300000)
 
+/* As far as is to be told. */
 bool notify_is_over(const struct member *m);
+
+/* Whether the slot's receiver keeps each thread as an alert of its own. */
+bool notify_is_keyed(const struct route *r, enum slot slot);
 
 /* To any receiver. */
 bool notify_is_told_at_all(const struct member *m);
@@ -209,6 +225,21 @@ void notify_said(struct notify *n, struct group *g);
 /* What tells messages of a thread from each other: of the first, and the last, the oldest incident;
  * of repeats their number; of others what is new in them. */
 uint64_t notify_salt(const struct notify_list *list, enum message_kind kind, uint64_t number);
+
+/* --- notify_hold.c --- */
+
+bool notify_is_held(const struct notify *n, uint32_t cluster);
+
+/* Set every member's held. */
+void notify_mark_held(struct notify *n);
+
+/* --- notify_acknowledge.c --- */
+
+/* It lasts, is acknowledged, and a receiver that keeps alerts of its own does not know. */
+bool notify_has_acknowledgement(const struct member *m);
+
+/* Tell such receivers of each thread of which all that lasts is acknowledged. */
+void notify_acknowledge(struct notify *n, struct lane *l);
 
 /* --- notify_lane.c --- */
 

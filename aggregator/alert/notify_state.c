@@ -264,6 +264,29 @@ void notify_clear(struct notify *n)
 	}
 }
 
+bool notify_is_whole(const uint8_t *data, size_t size)
+{
+	CLEANUP(message_free) struct message *content = NULL;
+	const size_t head = sizeof(struct member_row);
+
+	if (size == 0)
+		return false;
+	switch (data[0]) {
+	case ROW_GROUP:
+		return size >= sizeof(struct group_row) &&
+		       memchr(data + sizeof(struct group_row), 0,
+			      size - sizeof(struct group_row)) == NULL;
+	case ROW_LANE:
+		return size == sizeof(struct lane_row);
+	case ROW_MEMBER:
+		return size > head &&
+		       message_decode(data + head, size - head, &content) == ERR_OK &&
+		       content->count == 1;
+	default:
+		return false;
+	}
+}
+
 /* Groups and lanes come first, as members need their group. */
 static void read_head(struct notify *n, const uint8_t *data, size_t size)
 {

@@ -8,9 +8,11 @@
 #include <string.h>
 
 #include "aggregator/alert/outbox_list.h"
+#include "aggregator/alert/outbox_row.h"
 #include "aggregator/store/alert_store.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/mem.h"
 
 #define WAITING_BYTES_MAX ((size_t)64 << 20)
 #define ENDED_MAX 10000 /* rows that have ended, kept for looking up */
@@ -47,15 +49,6 @@ const char *outbox_state_str(enum outbox_state s)
 	return NAMES[s];
 }
 
-static void *must_alloc(size_t size)
-{
-	void *p = calloc(1, size);
-
-	if (p == NULL)
-		abort();
-	return p;
-}
-
 /* Drop all that is not taken: what is taken stays the delivering thread's. */
 static void forget(struct outbox *o)
 {
@@ -73,7 +66,7 @@ static void forget(struct outbox *o)
 
 static void add_result(struct outbox *o, const struct outbox_row *row)
 {
-	struct result *r = must_alloc(sizeof(*r));
+	struct result *r = mem_zeroed(1, sizeof(*r));
 
 	r->row = *row;
 	*o->results_end = r;
@@ -111,7 +104,7 @@ static void settle_again(struct outbox *o)
 
 int outbox_new(const struct outbox_keep *keep, struct outbox **ret_o)
 {
-	struct outbox *o = must_alloc(sizeof(*o));
+	struct outbox *o = mem_zeroed(1, sizeof(*o));
 	int err = pthread_mutex_init(&o->lock, NULL);
 
 	if (err != 0) {
@@ -150,29 +143,7 @@ static void wake(struct outbox *o)
 		o->wake(o->wake_arg);
 }
 
-/* --- rows in the store --- */
-
-static bool read_row(const uint8_t *data, size_t size, struct outbox_row *ret_row)
-{
-	if (size < sizeof(*ret_row))
-		return false;
-	memcpy(ret_row, data, sizeof(*ret_row));
-	ret_row->receiver[sizeof(ret_row->receiver) - 1] = '\0';
-	ret_row->error[sizeof(ret_row->error) - 1] = '\0';
-	return ret_row->state >= OUTBOX_WAITING && ret_row->state <= OUTBOX_ELSEWHERE;
-}
-
-static void write_row(struct store_txn *t, const struct outbox_row *row, const void *message,
-		      size_t size)
-{
-	CLEANUP(buf_free) struct buf data = {0};
-
-	buf_put(&data, row, sizeof(*row));
-	buf_put(&data, message, size);
-	if (data.err != ERR_OK)
-		abort();
-	alert_store_put(t, ALERT_OUTBOX, row->id, data.data, data.size);
-}
+/* --- reading --- */
 
 bool outbox_read(struct store_txn *t, uint64_t at_least, struct outbox_row *ret_row)
 {
@@ -181,7 +152,7 @@ bool outbox_read(struct store_txn *t, uint64_t at_least, struct outbox_row *ret_
 	size_t size = 0;
 
 	for (; alert_store_next(t, ALERT_OUTBOX, id, &id, &data, &size); id++) {
-		if (read_row(data, size, ret_row))
+		if (outbox_row_get(data, size, ret_row))
 			return true;
 	}
 	return false;
@@ -191,7 +162,7 @@ static void load_row(struct outbox *o, const uint8_t *data, size_t size)
 {
 	struct outbox_row row;
 
-	if (!read_row(data, size, &row) || row.state != OUTBOX_WAITING ||
+	if (!outbox_row_get(data, size, &row) || row.state != OUTBOX_WAITING ||
 	    outbox_list_find(&o->list, row.id) != NULL)
 		return;
 	for (const struct result *r = o->results; r != NULL; r = r->next) {
@@ -248,7 +219,7 @@ static void refuse(struct outbox *o, struct store_txn *t, struct outbox_row *row
 	row->ended_ms = row->created_ms;
 	snprintf(row->error, sizeof(row->error), "too many messages wait already");
 	o->counts.dead++;
-	write_row(t, row, message->data, message->size);
+	outbox_row_put(t, row, message->data, message->size);
 	log_error("too many messages wait", "receiver=%s key=%016llx", log_quote(row->receiver),
 		  (unsigned long long)row->key);
 }
@@ -278,10 +249,41 @@ void outbox_add(struct outbox *o, struct store_txn *t, const struct message *m, 
 		refuse(o, t, &row, &message);
 		buf_free(&message);
 	} else {
-		write_row(t, &row, message.data, message.size);
+		outbox_row_put(t, &row, message.data, message.size);
 		outbox_list_add(&o->list, &row, &message, OUTBOX_STAGED);
 	}
 	pthread_mutex_unlock(&o->lock);
+}
+
+int outbox_retry(struct outbox *o, struct store_txn *t, uint64_t id, int64_t now_ms)
+{
+	struct buf message = {0};
+	struct outbox_row row;
+	const uint8_t *data = NULL;
+	size_t size = 0;
+
+	if (!alert_store_get(t, ALERT_OUTBOX, id, &data, &size) ||
+	    !outbox_row_get(data, size, &row) || row.state != OUTBOX_DEAD)
+		return t->err != ERR_OK ? t->err : ERR_NOT_FOUND;
+	buf_put(&message, data + sizeof(row), size - sizeof(row));
+	if (message.err != ERR_OK)
+		abort();
+	pthread_mutex_lock(&o->lock);
+	bool fits = o->list.bytes + message.size <= WAITING_BYTES_MAX;
+	if (fits) {
+		row.id = o->next_id++;
+		row.state = OUTBOX_WAITING;
+		row.attempts = 0;
+		row.created_ms = row.next_ms = now_ms;
+		row.ended_ms = 0;
+		memset(row.error, 0, sizeof(row.error));
+		alert_store_del(t, ALERT_OUTBOX, id);
+		outbox_row_put(t, &row, message.data, message.size);
+		outbox_list_add(&o->list, &row, &message, OUTBOX_STAGED);
+	}
+	pthread_mutex_unlock(&o->lock);
+	buf_free(&message);
+	return fits ? ERR_OK : ERR_LIMIT;
 }
 
 /* --- settling --- */
@@ -301,7 +303,7 @@ static void settle_one(struct store_txn *t, const struct outbox_row *row)
 	}
 	if (keep)
 		buf_put(&message, data + sizeof(*row), size - sizeof(*row));
-	write_row(t, row, message.data, message.size);
+	outbox_row_put(t, row, message.data, message.size);
 }
 
 static bool is_old(const struct outbox *o, const struct outbox_row *row, int64_t now_ms)

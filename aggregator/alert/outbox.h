@@ -62,6 +62,10 @@ void outbox_add(struct outbox *o, struct store_txn *t, const struct message *m, 
 /* Write what outbox_done() told since; remove what ended long ago. */
 void outbox_settle(struct outbox *o, struct store_txn *t, int64_t now_ms);
 
+/* Put a message that is dead back, as a new row that is tried as one decided now. ERR_NOT_FOUND:
+ * there is none, or it is not dead; ERR_LIMIT: too much waits already. */
+MUST_CHECK int outbox_retry(struct outbox *o, struct store_txn *t, uint64_t id, int64_t now_ms);
+
 /* The transaction has ended: what it added may be taken, or is forgotten. */
 void outbox_end(struct outbox *o, bool committed);
 

@@ -4,15 +4,7 @@
 #include <stdlib.h>
 
 #include "aggregator/alert/hash.h"
-
-static void *must_alloc(size_t size)
-{
-	void *p = calloc(1, size);
-
-	if (p == NULL)
-		abort();
-	return p;
-}
+#include "common/mem.h"
 
 static struct outbox_queue *queue_of(struct outbox_list *l, uint64_t id)
 {
@@ -20,7 +12,7 @@ static struct outbox_queue *queue_of(struct outbox_list *l, uint64_t id)
 
 	HASH_FIND(hh, l->queues, &id, sizeof(id), q);
 	if (q == NULL) {
-		q = must_alloc(sizeof(*q));
+		q = mem_zeroed(1, sizeof(*q));
 		q->id = id;
 		HASH_ADD(hh, l->queues, id, sizeof(q->id), q);
 	}
@@ -33,7 +25,7 @@ static struct outbox_share *share_of(struct outbox_list *l, uint64_t id)
 
 	HASH_FIND(hh, l->shares, &id, sizeof(id), s);
 	if (s == NULL) {
-		s = must_alloc(sizeof(*s));
+		s = mem_zeroed(1, sizeof(*s));
 		s->id = id;
 		HASH_ADD(hh, l->shares, id, sizeof(s->id), s);
 	}
@@ -79,7 +71,7 @@ static void dequeue(struct outbox_list *l, struct outbox_entry *e)
 void outbox_list_add(struct outbox_list *l, const struct outbox_row *row, struct buf *message,
 		     enum outbox_where where)
 {
-	struct outbox_entry *e = must_alloc(sizeof(*e));
+	struct outbox_entry *e = mem_zeroed(1, sizeof(*e));
 
 	e->row = *row;
 	e->where = where;

@@ -65,6 +65,14 @@ static int render(const struct form_pair *pair, const struct fields_at *at, size
 	return err;
 }
 
+/* A file ends with the end of a line, which is not meant. */
+static void cut_line_ends(struct buf *text)
+{
+	while (text->size > 0 &&
+	       (text->data[text->size - 1] == '\n' || text->data[text->size - 1] == '\r'))
+		text->size--;
+}
+
 /* --- headers --- */
 
 static void put_header(struct buf *out, const char *name, const char *value)
@@ -137,6 +145,17 @@ static void put_path(struct buf *out, const char *base, const char *path)
 	buf_puts(out, path);
 }
 
+/* Opsgenie tells by the path what happens to the alert of that alias. */
+static void put_action(const struct message *m, struct buf *url)
+{
+	const char *action = m->kind == MESSAGE_RESOLVE ? "close" : "acknowledge";
+
+	while (url->size > 0 && url->data[url->size - 1] == '/')
+		url->size--;
+	if (m->kind == MESSAGE_RESOLVE || message_is_acknowledgement(m))
+		buf_printf(url, "/%016" PRIx64 "/%s?identifierType=alias", m->thread, action);
+}
+
 static int make_url(const struct receiver *r, const struct fields_at *at, size_t target,
 		    const struct receiver_secrets *s, struct buf *out)
 {
@@ -156,8 +175,8 @@ static int make_url(const struct receiver *r, const struct fields_at *at, size_t
 		buf_puts(out, OPSGENIE_URL);
 	else if (template_render(t, at, out) != ERR_OK)
 		return out->err;
-	if (c->type == ALERT_OPSGENIE && resolve)
-		buf_printf(out, "/%016" PRIx64 "/close?identifierType=alias", at->message->thread);
+	if (c->type == ALERT_OPSGENIE)
+		put_action(at->message, out);
 	return out->err;
 }
 
@@ -182,21 +201,29 @@ static int insert_routing_key(const char *key, struct buf *body)
 	return body->err;
 }
 
+static const struct form_pair *body_of(const struct receiver *r, const struct message *m)
+{
+	if (m->kind == MESSAGE_RESOLVE && r->parts[BODY_RESOLVE].built_in != NULL)
+		return &r->parts[BODY_RESOLVE];
+	if (r->parts[BODY_ACKNOWLEDGE].built_in != NULL && message_is_acknowledgement(m))
+		return &r->parts[BODY_ACKNOWLEDGE];
+	return &r->parts[BODY];
+}
+
 static int make_body(const struct receiver *r, const struct fields_at *at,
 		     const struct receiver_given *given, struct receiver_request *q)
 {
 	const struct alert_receiver *c = r->config;
-	bool resolve = at->message->kind == MESSAGE_RESOLVE;
-	const struct form_pair *pair = &r->parts[BODY];
+	const struct form_pair *pair = body_of(r, at->message);
 	size_t max = c->type == ALERT_TEAMS ? TEAMS_MAX : BODY_MAX;
 
 	if (c->type == ALERT_ALERTMANAGER) {
 		alertmanager_put(&q->body, at->message, given->now_ms);
 		return q->body.err;
 	}
-	if (resolve && r->parts[BODY_RESOLVE].built_in != NULL)
-		pair = &r->parts[BODY_RESOLVE];
 	int err = render(pair, at, max, &q->body, &q->built_in);
+	if (receiver_escape(c) == ESCAPE_FORM)
+		cut_line_ends(&q->body);
 	if (err == ERR_OK && c->type == ALERT_PAGERDUTY)
 		err = insert_routing_key(given->secrets->api_key, &q->body);
 	return err;
@@ -211,8 +238,7 @@ static int make_sms(const struct receiver *r, const struct fields_at *at, struct
 
 	if (err != ERR_OK)
 		return err;
-	while (text.size > 0 && text.data[text.size - 1] == '\n')
-		text.size--;
+	cut_line_ends(&text);
 	gsm_put(out, text.size == 0 ? "" : text.data, text.size);
 	return out->err;
 }
@@ -252,6 +278,7 @@ static int make_mail(const struct receiver *r, const struct fields_at *base,
 	at.picture = given->png != NULL && given->png->size != 0;
 	q->mail = true;
 	int err = render(&r->parts[SUBJECT], &at, BODY_MAX, &subject, &q->built_in);
+	cut_line_ends(&subject);
 	if (err == ERR_OK)
 		err = render(&r->parts[TEXT], &at, BODY_MAX, &text, &q->built_in);
 	if (err == ERR_OK)

@@ -12,7 +12,18 @@ struct form_pair {
 	struct template *given, *built_in;
 };
 
-enum part { SUBJECT, TEXT, HTML, SMS, BODY, BODY_RESOLVE, URL, URL_RESOLVE, PARTS };
+enum part {
+	SUBJECT,
+	TEXT,
+	HTML,
+	SMS,
+	BODY,
+	BODY_RESOLVE,     /* none: as BODY */
+	BODY_ACKNOWLEDGE, /* likewise */
+	URL,
+	URL_RESOLVE,
+	PARTS,
+};
 
 struct receiver {
 	const struct alert_receiver *config; /* borrowed */

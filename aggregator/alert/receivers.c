@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "aggregator/alert/forms.h"
+#include "aggregator/alert/template_check.h"
 #include "common/err.h"
 #include "common/secret.h"
 
@@ -77,6 +78,8 @@ static int load_http(struct receiver *r, struct buf *errors)
 	if (err == ERR_OK && (resolve[0] != '\0' || form.resolve != NULL))
 		err = load_pair(resolve, form.resolve != NULL ? form.resolve : form.open, how,
 				errors, &r->parts[BODY_RESOLVE]);
+	if (err == ERR_OK)
+		err = load_pair("", form.acknowledge, how, errors, &r->parts[BODY_ACKNOWLEDGE]);
 	if (err == ERR_OK && receiver_is_sms(c))
 		err = load_pair(c->templates.text, FORMS_SMS, ESCAPE_TEXT, errors, &r->parts[SMS]);
 	if (err == ERR_OK)
@@ -86,11 +89,47 @@ static int load_http(struct receiver *r, struct buf *errors)
 	return err;
 }
 
+/* What of its files would be sent broken. */
+static int check(const struct receiver *r, struct buf *errors)
+{
+	const struct alert_receiver *c = r->config;
+	const bool ends_apart = r->parts[BODY_RESOLVE].built_in != NULL;
+	const unsigned object = c->type == ALERT_PAGERDUTY ? TEMPLATE_AS_OBJECT : 0;
+	const struct fields_at like = {
+		.to = c->to.count > 0 ? c->to.items[0] : "",
+		.from = c->from,
+		.sms = "",
+		.extras = &c->burrow.extras,
+	};
+	const struct {
+		enum part part;
+		const char *file;
+		unsigned uses;
+	} files[] = {
+		{HTML, c->templates.html, TEMPLATE_FOR_OPEN | TEMPLATE_FOR_END},
+		{BODY, c->templates.body,
+		 TEMPLATE_FOR_OPEN | (ends_apart ? 0 : TEMPLATE_FOR_END) | object},
+		{BODY_RESOLVE, c->templates.body_resolve, TEMPLATE_FOR_END | object},
+	};
+	int err = ERR_OK;
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		const struct template *t = r->parts[files[i].part].given;
+
+		if (t != NULL &&
+		    template_check(t, files[i].file, files[i].uses, &like, errors) != ERR_OK)
+			err = ERR_CONFIG;
+	}
+	return err;
+}
+
 static int load(struct receiver *r, struct buf *errors)
 {
 	CLEANUP(buf_free) struct buf own = {0};
 	int err = receiver_is_mail(r->config) ? load_mail(r, &own) : load_http(r, &own);
 
+	if (err == ERR_OK)
+		err = check(r, &own);
 	if (own.size != 0)
 		buf_printf(errors, "alert: receiver %s: %s", r->config->name, buf_str(&own));
 	return err;

@@ -84,6 +84,8 @@ static void follow_burrow(struct route *r, const struct alert_burrow *b)
 	r->each = true;
 	r->wait_ms = 0;
 	r->repeat_ms = b->send_once ? 0 : again_ms;
+	r->once = b->send_once;
+	r->strict = true;
 	r->send_resolved = b->send_close;
 	r->storm_limit = 0;
 	r->min_status = MAX(r->min_status, b->threshold == 3 ? STATUS_ERR : STATUS_WARN);

@@ -22,6 +22,8 @@ struct route {
 	uint64_t hash;                                        /* of its name and its receiver's */
 	bool everywhere; /* every replica sends: Alertmanager */
 	bool each;       /* incidents are never told of together */
+	bool once;       /* of each its opening is told and its end, nothing between */
+	bool strict;     /* what is less bad than min_status is not repeated */
 	bool send_resolved;
 	enum status min_status;
 	int64_t wait_ms, repeat_ms, escalate_after_ms; /* repeat, escalate: 0 never */

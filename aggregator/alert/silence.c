@@ -8,9 +8,9 @@
 #include "aggregator/alert/zone.h"
 #include "common/err.h"
 #include "common/glob.h"
+#include "common/mem.h"
 
 #define MINUTE_MS 60000
-#define DAY_MIN 1440
 #define KEPT_MS 86400000 /* one that has ended is shown for a day more */
 
 struct one {
@@ -20,8 +20,8 @@ struct one {
 };
 
 struct silences {
-	struct one **list; /* owned */
-	size_t count;
+	struct one **list; /* owned; those of the configuration come first */
+	size_t count, fixed;
 	bool changed;    /* since the last tick */
 	int64_t next_ms; /* of the next tick */
 };
@@ -66,17 +66,15 @@ static void free_one(struct one **o)
 
 static void clear(struct silences *s)
 {
-	for (size_t i = 0; i < s->count; i++)
-		free_one(&s->list[i]);
-	s->count = 0;
+	while (s->count > s->fixed)
+		free_one(&s->list[--s->count]);
 }
 
 struct silences *silences_new(void)
 {
-	struct silences *s = calloc(1, sizeof(*s));
+	struct silences *s = mem_zeroed(1, sizeof(*s));
 
-	if (s == NULL || (s->list = calloc(SILENCES_MAX, sizeof(struct one *))) == NULL)
-		abort();
+	s->list = mem_zeroed(SILENCES_MAX + SILENCES_FIXED_MAX, sizeof(struct one *));
 	s->next_ms = INT64_MAX;
 	return s;
 }
@@ -85,6 +83,7 @@ void silences_free(struct silences **s)
 {
 	if (*s == NULL)
 		return;
+	(*s)->fixed = 0;
 	clear(*s);
 	free((*s)->list);
 	free(*s);
@@ -97,16 +96,12 @@ static int append(struct silences *s, const struct silence *silence)
 	struct one *o = NULL;
 	struct zone *zone = NULL;
 
-	if (s->count == SILENCES_MAX)
-		return ERR_LIMIT;
 	if (silence->window.days != 0) {
 		int err = zone_new(silence->timezone, &zone);
 		if (err != ERR_OK)
 			return err;
 	}
-	o = calloc(1, sizeof(*o));
-	if (o == NULL)
-		abort();
+	o = mem_zeroed(1, sizeof(*o));
 	o->silence = *silence;
 	o->zone = zone;
 	s->list[s->count++] = o;
@@ -123,6 +118,15 @@ static void take_out(struct silences *s, size_t at)
 	s->next_ms = 0;
 }
 
+int silences_fix(struct silences *s, const struct silence *silence)
+{
+	int err = s->fixed == SILENCES_FIXED_MAX ? ERR_LIMIT : append(s, silence);
+
+	if (err == ERR_OK)
+		s->fixed = s->count;
+	return err;
+}
+
 void silences_load(struct silences *s, struct store_txn *t)
 {
 	const uint8_t *data = NULL;
@@ -136,7 +140,8 @@ void silences_load(struct silences *s, struct store_txn *t)
 			return;
 		}
 		/* One whose time zone is gone from this machine is not in force. */
-		(void)append(s, &one);
+		if (s->count - s->fixed < SILENCES_MAX)
+			(void)append(s, &one);
 	}
 	s->changed = true;
 	s->next_ms = 0;
@@ -148,7 +153,7 @@ int silences_add(struct silences *s, struct store_txn *t, struct silence *silenc
 	if (getrandom(&silence->id, sizeof(silence->id), 0) != sizeof(silence->id))
 		return -errno;
 	silence->id |= 1; /* never 0 */
-	int err = append(s, silence);
+	int err = s->count - s->fixed == SILENCES_MAX ? ERR_LIMIT : append(s, silence);
 	if (err == ERR_OK)
 		alert_store_put(t, ALERT_SILENCE, silence->id, silence, sizeof(*silence));
 	return err;
@@ -180,9 +185,10 @@ int64_t silences_next_ms(const struct silences *s)
 
 static bool in_window(const struct zone *z, const struct silence_window *w, int64_t now_ms)
 {
-	int64_t local_min = (now_ms / 1000 + zone_offset_s(z, now_ms / 1000)) / 60;
-	unsigned minute = (unsigned)(local_min % DAY_MIN);
-	unsigned day = (unsigned)((local_min / DAY_MIN + 3) % 7); /* 1 January 1970: a Thursday */
+	int day = 0;
+	int minute = 0;
+
+	zone_local(z, now_ms, &day, &minute);
 	bool today = w->days >> day & 1;
 	bool yesterday = w->days >> (day + 6) % 7 & 1;
 

@@ -11,7 +11,8 @@
 #include "aggregator/store/alert_store.h"
 
 #define SILENCE_LABELS_MAX 8
-#define SILENCES_MAX 1000
+#define SILENCES_MAX 1000      /* in the store */
+#define SILENCES_FIXED_MAX 100 /* of the configuration */
 
 /* Part of a week that comes again: some days, from a minute of the day to another; where to is not
  * after from, to that of the next day. Equal: the whole day. */
@@ -55,7 +56,11 @@ struct silences;
 struct silences *silences_new(void); /* never NULL */
 void silences_free(struct silences **s);
 
-/* Read what the store holds. */
+/* Have one that no store holds, for as long as this lives: before silences_load(). ERR_LIMIT: there
+ * are SILENCES_FIXED_MAX; ERR_NOT_FOUND: there is no such time zone. */
+MUST_CHECK int silences_fix(struct silences *s, const struct silence *silence);
+
+/* Read what the store holds, in place of what it held. */
 void silences_load(struct silences *s, struct store_txn *t);
 
 /* Add one; its id and version are given here. ERR_LIMIT: there are SILENCES_MAX; ERR_NOT_FOUND:

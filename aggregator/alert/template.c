@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "aggregator/alert/template.h"
+#include "aggregator/alert/template_priv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,28 +9,6 @@
 #include "common/utf8.h"
 
 #define NAME_MAX_SIZE 100
-#define VALUE_MAX ((size_t)128 << 10) /* of one field, before it is escaped */
-
-enum node_kind { LITERAL, VALUE, SECTION, INVERTED };
-
-struct node {
-	enum node_kind kind;
-	const struct field *field; /* NULL: a label or an extra */
-	bool extra;
-	char *own;         /* the name of that; owned */
-	size_t start, end; /* LITERAL: bytes of the text */
-	size_t cut;        /* VALUE: characters; 0: all */
-	size_t next;       /* SECTION, INVERTED: the node after what is inside */
-};
-
-struct template
-{
-	char *text;
-	size_t size;
-	enum escape how;
-	struct node *nodes;
-	size_t count, room;
-};
 
 /* --- parsing --- */
 
@@ -202,6 +180,8 @@ static void take_tag(struct parser *p, const struct tag *tag)
 	struct node *n = add_node(p, kind);
 	if (n == NULL)
 		return;
+	n->start = tag->start;
+	n->end = p->at;
 	resolve(p, tag, n);
 	n->cut = tag->cut;
 	if (kind != VALUE && !p->failed)
@@ -326,141 +306,4 @@ void template_free(struct template **t)
 	free(it->text);
 	free(it);
 	*t = NULL;
-}
-
-/* --- rendering --- */
-
-/* The plain value; value is empty before. */
-static void put_plain(const struct node *n, const struct fields_at *at, struct buf *value)
-{
-	if (n->field != NULL)
-		n->field->put(at, value);
-	else
-		buf_puts(value, n->extra ? fields_extra(at, n->own) : fields_label(at, n->own));
-}
-
-/* What text fields of several lines look like where a line is all there is. */
-static void put_lines(struct buf *out, enum escape how, const char *s, size_t size)
-{
-	while (how == ESCAPE_TEXT || how == ESCAPE_HTML) {
-		const char *end = memchr(s, '\n', size);
-		if (end == NULL)
-			break;
-		escape_put(out, how, s, (size_t)(end - s));
-		buf_putc(out, '\n');
-		size -= (size_t)(end + 1 - s);
-		s = end + 1;
-	}
-	escape_put(out, how, s, size);
-}
-
-static void put_value(const struct template *t, const struct node *n, const struct fields_at *at,
-		      struct buf *out)
-{
-	CLEANUP(buf_free) struct buf value = {.limit = VALUE_MAX};
-	bool json = t->how == ESCAPE_JSON || t->how == ESCAPE_SLACK;
-
-	put_plain(n, at, &value);
-	if (value.err != ERR_OK) {
-		out->err = value.err;
-		return;
-	}
-	if (value.size == 0) {
-		/* A number that is not known has to be something where it stands alone. */
-		if (json && n->field != NULL && n->field->type == FIELD_NUMBER)
-			buf_puts(out, "null");
-		return;
-	}
-	size_t size = n->cut == 0 ? value.size : escape_cut(value.data, value.size, n->cut);
-	if (n->field != NULL && strcmp(n->field->name, "text") == 0)
-		put_lines(out, t->how, value.data, size);
-	else
-		escape_put(out, t->how, value.data, size);
-}
-
-/* How many items the list has. */
-static size_t list_size(const struct fields_at *at, enum field_list list)
-{
-	const struct message *m = at->message;
-
-	if (list == FIELD_INCIDENTS)
-		return m->count;
-	if (at->incident != NULL)
-		return at->incident->label_count;
-	return m->count > 0 ? m->incidents[0].label_count : 0;
-}
-
-static struct fields_at item(const struct fields_at *at, enum field_list list, size_t i)
-{
-	struct fields_at one = *at;
-
-	one.index = i;
-	one.count = list_size(at, list);
-	if (list == FIELD_INCIDENTS) {
-		one.incident = &at->message->incidents[i];
-		return one;
-	}
-	if (one.incident == NULL)
-		one.incident = &at->message->incidents[0];
-	one.label = &one.incident->labels[i];
-	return one;
-}
-
-/* Whether a field holds something. */
-static bool holds(const struct node *n, const struct fields_at *at)
-{
-	CLEANUP(buf_free) struct buf value = {0};
-
-	put_plain(n, at, &value);
-	const char *text = buf_str(&value);
-	return text[0] != '\0' && strcmp(text, "false") != 0 &&
-	       (n->field == NULL || n->field->type != FIELD_NUMBER || strcmp(text, "0") != 0);
-}
-
-static void render(const struct template *t, size_t from, size_t to, const struct fields_at *at,
-		   struct buf *out);
-
-static void render_section(const struct template *t, size_t at_node, const struct fields_at *at,
-			   struct buf *out)
-{
-	const struct node *n = &t->nodes[at_node];
-	enum field_list list = n->field == NULL ? FIELD_NO_LIST : n->field->list;
-	size_t times = list == FIELD_NO_LIST ? holds(n, at) : list_size(at, list);
-
-	if (n->kind == INVERTED) {
-		if (times == 0)
-			render(t, at_node + 1, n->next, at, out);
-		return;
-	}
-	for (size_t i = 0; i < times && out->err == ERR_OK; i++) {
-		struct fields_at each = list == FIELD_NO_LIST ? *at : item(at, list, i);
-
-		render(t, at_node + 1, n->next, &each, out);
-	}
-}
-
-/* The nodes from, up to to. Recursion is as deep as sections are, TEMPLATE_DEPTH_MAX. */
-static void render(const struct template *t, size_t from, size_t to, const struct fields_at *at,
-		   struct buf *out)
-{
-	for (size_t i = from; i < to && out->err == ERR_OK;) {
-		const struct node *n = &t->nodes[i];
-
-		if (n->kind == LITERAL) {
-			buf_put(out, t->text + n->start, n->end - n->start);
-			i++;
-		} else if (n->kind == VALUE) {
-			put_value(t, n, at, out);
-			i++;
-		} else {
-			render_section(t, i, at, out);
-			i = n->next;
-		}
-	}
-}
-
-int template_render(const struct template *t, const struct fields_at *at, struct buf *out)
-{
-	render(t, 0, t->count, at, out);
-	return out->err;
 }

@@ -36,3 +36,7 @@ void template_free(struct template **t);
 /* Append what it says. ERR_LIMIT: more than out->limit, and out holds a part of it. */
 MUST_CHECK int template_render(const struct template *t, const struct fields_at *at,
 			       struct buf *out);
+
+/* Line and column, from 1 on, of the template that made the byte at an offset of what it says. */
+void template_place(const struct template *t, const struct fields_at *at, size_t offset,
+		    size_t *ret_line, size_t *ret_column);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregator/alert/zone_rule.h"
 #include "common/bytes.h"
 #include "common/err.h"
 
@@ -19,6 +20,8 @@ struct change {
 
 struct zone {
 	int32_t first_s; /* the offset before the first change */
+	bool has_rule;   /* for what comes after the last change */
+	struct zone_rule rule;
 	size_t count;
 	struct change changes[];
 };
@@ -45,29 +48,59 @@ static size_t body_size(const struct counts *c, size_t time_size)
 	       c->leap * (time_size + 4) + c->isstd + c->isut;
 }
 
-/* The part with times of 64 bits, which follows the one with 32. */
-static int parse(const uint8_t *data, size_t size, struct zone **ret_z)
+/* The changes of the part that is at data; times of 64 bits. NULL: there is no memory. */
+static struct zone *take_changes(const uint8_t *data, const struct counts *c)
 {
+	const uint8_t *times = data + HEAD;
+	const uint8_t *indices = times + (size_t)c->time * 8;
+	const uint8_t *types = indices + c->time;
+	struct zone *z = calloc(1, sizeof(*z) + c->time * sizeof(z->changes[0]));
+
+	if (z == NULL)
+		return NULL;
+	z->first_s = (int32_t)get_be32(types);
+	for (; z->count < c->time && indices[z->count] < c->type; z->count++)
+		z->changes[z->count] =
+			(struct change){(int64_t)get_be64(times + z->count * 8),
+					(int32_t)get_be32(types + (size_t)indices[z->count] * 6)};
+	return z;
+}
+
+/* The rule between two line ends; there may be none. */
+static bool take_rule(const uint8_t *data, size_t size, struct zone *z)
+{
+	const uint8_t *end = size < 2 || data[0] != '\n' ? NULL : memchr(data + 1, '\n', size - 1);
+
+	if (end == NULL)
+		return false;
+	size_t length = (size_t)(end - data) - 1;
+	z->has_rule = length != 0;
+	return length == 0 || zone_rule_parse((const char *)data + 1, length, &z->rule);
+}
+
+int zone_parse(const void *bytes, size_t size, struct zone **ret_z)
+{
+	const uint8_t *data = bytes;
 	struct counts c;
 
+	/* What follows the part with times of 32 bits is all there is to read. */
 	if (!get_head(data, size, &c) || data[4] < '2')
 		return ERR_MALFORMED;
 	size_t skip = HEAD + body_size(&c, 4);
 	if (skip > size || !get_head(data + skip, size - skip, &c))
 		return ERR_MALFORMED;
-	const uint8_t *times = data + skip + HEAD;
-	if (body_size(&c, 8) > size - skip - HEAD)
+	data += skip;
+	size -= skip;
+	size_t whole = HEAD + body_size(&c, 8);
+	if (whole > size)
 		return ERR_MALFORMED;
-	const uint8_t *indices = times + (size_t)c.time * 8;
-	const uint8_t *types = indices + c.time;
-	struct zone *z = calloc(1, sizeof(*z) + c.time * sizeof(z->changes[0]));
+	struct zone *z = take_changes(data, &c);
 	if (z == NULL)
 		return -ENOMEM;
-	z->first_s = (int32_t)get_be32(types);
-	for (; z->count < c.time && indices[z->count] < c.type; z->count++)
-		z->changes[z->count] =
-			(struct change){(int64_t)get_be64(times + z->count * 8),
-					(int32_t)get_be32(types + (size_t)indices[z->count] * 6)};
+	if (!take_rule(data + whole, size - whole, z)) {
+		free(z);
+		return ERR_MALFORMED;
+	}
 	*ret_z = z;
 	return ERR_OK;
 }
@@ -96,7 +129,7 @@ int zone_new(const char *name, struct zone **ret_z)
 		return ERR_NOT_FOUND;
 	uint8_t *data = malloc(FILE_MAX);
 	size_t size = data == NULL ? 0 : fread(data, 1, FILE_MAX, f);
-	int err = data == NULL ? -ENOMEM : parse(data, size, ret_z);
+	int err = data == NULL ? -ENOMEM : zone_parse(data, size, ret_z);
 	free(data);
 	(void)fclose(f);
 	return err;
@@ -121,6 +154,8 @@ int zone_offset_s(const struct zone *z, int64_t unix_s)
 		else
 			high = middle;
 	}
+	if (low == z->count && z->has_rule)
+		return zone_rule_offset_s(&z->rule, unix_s);
 	return low == 0 ? z->first_s : z->changes[low - 1].offset_s;
 }
 

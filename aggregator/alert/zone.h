@@ -15,6 +15,9 @@ struct zone;
 MUST_CHECK int zone_new(const char *name, struct zone **ret_z);
 void zone_free(struct zone **z);
 
+/* The same of the bytes of such a file, see tzfile(5). ERR_MALFORMED: they are none. */
+MUST_CHECK int zone_parse(const void *data, size_t size, struct zone **ret_z);
+
 /* Seconds that its clocks are ahead of UTC at a Unix time. */
 int zone_offset_s(const struct zone *z, int64_t unix_s);
 

@@ -299,10 +299,14 @@ static void begin_pass(struct work *w)
 
 static void end_pass(struct work *w, int64_t now_ms)
 {
-	if (w->cluster->census.open)
+	struct cluster *c = w->cluster;
+	int64_t sent_ms = w->b->sent_steady_ms;
+
+	if (c->census.open)
 		sweep(w);
-	w->cluster->origin.passed_ms = now_ms;
-	w->cluster->due = true;
+	c->origin.passed_ms = now_ms;
+	c->late_ms = sent_ms == 0 ? 0 : sent_ms - w->b->pass_at_ms;
+	c->due = true;
 }
 
 /* Kept until the pass is judged: there each group that stands at the place takes it. */

@@ -62,8 +62,12 @@ int clusters_load(struct store_txn *t, const struct names *n, struct clusters **
 	if (c == NULL)
 		return -ENOMEM;
 	size_t count = names_clusters(n, &ids);
-	for (size_t i = 0; i < count; i++)
-		load(add(c, n, ids[i]), t);
+	for (size_t i = 0; i < count; i++) {
+		struct cluster *one = add(c, n, ids[i]);
+
+		load(one, t);
+		one->late_ms = clock_wall_ms() - one->origin.passed_ms;
+	}
 	free(ids);
 	if (t->err != ERR_OK)
 		return t->err;

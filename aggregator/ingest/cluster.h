@@ -30,6 +30,7 @@ struct cluster {
 	bool touched;          /* the transaction under way has changed it */
 	bool due_stored;       /* what due was when the last transaction ended */
 	int64_t passed_mono;   /* when the last pass was judged, monotonic */
+	int64_t late_ms;       /* how old the last pass was when it was sent, or we began */
 };
 
 struct clusters;

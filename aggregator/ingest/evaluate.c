@@ -150,8 +150,10 @@ static void tell_end(struct walk *w, const struct scope *s)
 		add_later(&w->expired,
 			  (struct store_commit_key){.cluster = cluster, .group = s->group});
 	struct view_group *g = picture_end_group(w->picture, !gone);
-	if (g != NULL)
-		diary_end_group(w->diary, g);
+	if (g == NULL)
+		return;
+	picture_maintain(w->picture, g, rules_for(w, s->group, 0, -1));
+	diary_end_group(w->diary, g);
 }
 
 /* --- telling: whoever shows it, and whoever keeps it --- */
@@ -422,12 +424,18 @@ static void drop_expired(struct walk *w)
 	}
 }
 
+/* An agent that catches up is as good as blind: it does not know the present either. */
+static bool is_stale(const struct evaluate *e)
+{
+	return e->silent_ms != 0 || evaluate_blind(e->cluster, e->cluster->late_ms);
+}
+
 struct view *evaluate_cluster(struct evaluate *e)
 {
 	struct walk w = {
 		.e = e,
 		.room = e->room,
-		.picture = picture_new(e->cluster, e->silent_ms),
+		.picture = picture_new(e->cluster, e->silent_ms, is_stale(e)),
 		.diary = diary_begin(e->txn, e->cluster->id, e->cluster->track.last_ms,
 				     e->silent_ms == 0),
 	};

@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "common/glob.h"
 #include "common/log.h"
+#include "common/mem.h"
 
 #define MINUTE_MS 60000
 #define CHALLENGE_MS 30000 /* a challenge is good for as long as this, and up to twice that */
@@ -58,10 +59,8 @@ static struct entry *find(const struct guard *g, const char *agent)
 static struct entry *add(struct guard *g, const char *agent)
 {
 	size_t size = strlen(agent) + 1;
-	struct entry *e = calloc(1, sizeof(*e) + size);
+	struct entry *e = mem_zeroed(1, sizeof(*e) + size);
 
-	if (e == NULL)
-		abort();
 	memcpy(e->agent, agent, size);
 	e->names = g->new_names;
 	e->filled_ms = clock_mono_ms();
@@ -71,10 +70,8 @@ static struct entry *add(struct guard *g, const char *agent)
 
 struct guard *guard_new(const struct guard_options *o)
 {
-	struct guard *g = calloc(1, sizeof(*g));
+	struct guard *g = mem_zeroed(1, sizeof(*g));
 
-	if (g == NULL)
-		abort();
 	g->closed = o->agent_count > 0;
 	g->new_names = o->new_names;
 	g->lines = AUDIT_BURST;
@@ -140,9 +137,10 @@ static void audit(struct guard *g, const struct ingest_message *m, const char *a
 	}
 	g->lines--;
 	log_warn("access denied",
-		 "agent=%s remote=%s listener=%u cluster=%s why=%s not_logged=%" PRIu64,
-		 log_quote(agent), m->remote, m->listener, log_quote(cluster), log_quote(why),
-		 g->unlogged);
+		 "agent=%s remote=%s certificate=%s listener=%u cluster=%s why=%s "
+		 "not_logged=%" PRIu64,
+		 log_quote(agent), m->remote, log_quote(m->peer), m->listener, log_quote(cluster),
+		 log_quote(why), g->unlogged);
 	g->unlogged = 0;
 }
 

@@ -46,8 +46,10 @@ static bool hold(struct context *c, nng_msg *request)
 	size_t i = ingest_link_find(l, id);
 
 	l->stats.messages++;
-	if (i < l->limits.connections)
+	if (i < l->limits.connections) {
 		l->connections[i].heard_ms = clock_mono_ms();
+		l->connections[i].spoke = true;
+	}
 	if (l->stats.held >= l->limits.messages ||
 	    size > l->limits.bytes - MIN(l->stats.held_bytes, l->limits.bytes)) {
 		l->stats.busy++;

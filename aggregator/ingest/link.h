@@ -30,7 +30,8 @@ struct ingest_listen {
 struct ingest_link_limits {
 	size_t bytes;       /* of all requests held; at least one of the largest size */
 	size_t messages;    /* requests held */
-	size_t connections; /* at a time, all listeners; what comes beyond is closed */
+	size_t connections; /* at a time, all listeners; for one more the oldest is closed that has
+			       said nothing, or that one if all have spoken */
 	int64_t idle_ms;    /* a connection that is silent this long is closed; one that does not
 			     * take its replies goes after 10 s, or this if it is less */
 	const void *busy;   /* the reply when over bytes or messages; copied at open */

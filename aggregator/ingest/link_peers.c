@@ -41,15 +41,32 @@ static void describe(nng_pipe p, char text[static INGEST_LINK_REMOTE_MAX])
 }
 
 #ifdef NNG_OPT_TLS_PEER_CN
+/* mbedTLS gives the subject from the CN to its end: "agent-1, O=Example" or "agent-1 + OU=x". In
+ * values it puts a backslash before each of these, so that no value ends early. */
+static void end_name(char *name)
+{
+	char *ends[] = {strstr(name, ", "), strstr(name, " + ")};
+
+	if (strcmp(nng_tls_engine_name(), "mbed") != 0)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		if (ends[i] != NULL)
+			*ends[i] = '\0';
+	}
+}
+
 static void name_peer(nng_pipe p, char name[static INGEST_LINK_PEER_MAX])
 {
 	char *cn = NULL;
 
-	if (nng_pipe_get_string(p, NNG_OPT_TLS_PEER_CN, &cn) != 0 || cn == NULL)
-		return;
+	if (nng_pipe_get_string(p, NNG_OPT_TLS_PEER_CN, &cn) != 0)
+		return; /* not TLS */
 	/* One that is cut is nobody's name: agents' are shorter. */
-	snprintf(name, INGEST_LINK_PEER_MAX, "%s", cn);
-	nng_strfree(cn);
+	snprintf(name, INGEST_LINK_PEER_MAX, "%s", cn == NULL ? INGEST_LINK_NO_NAME : cn);
+	if (cn != NULL) {
+		end_name(name);
+		nng_strfree(cn);
+	}
 }
 
 bool ingest_link_knows_peers(void)
@@ -69,24 +86,47 @@ bool ingest_link_knows_peers(void)
 }
 #endif
 
-/* Take a new connection in; false: there are too many. */
+/* The one that has been there for the longest without a word, or limits.connections. Called with
+ * the lock held. */
+static size_t find_mute(const struct ingest_link *l)
+{
+	size_t mute = l->limits.connections;
+
+	for (size_t i = 0; i < l->limits.connections; i++) {
+		const struct connection *c = &l->connections[i];
+
+		if (!c->spoke &&
+		    (mute == l->limits.connections || c->heard_ms < l->connections[mute].heard_ms))
+			mute = i;
+	}
+	return mute;
+}
+
+/* Take a new connection in; false: there are too many. An agent speaks at once, so that one that
+ * says nothing gives way: nobody keeps agents out by holding connections. */
 static bool admit(struct ingest_link *l, nng_pipe p)
 {
 	struct connection c = {.heard_ms = clock_mono_ms()};
+	nng_pipe mute = {0};
 
 	describe(p, c.remote);
 	name_peer(p, c.peer);
 	pthread_mutex_lock(&l->lock);
 	size_t i = ingest_link_find(l, 0);
+	bool full = i == l->limits.connections;
+	if (full)
+		i = find_mute(l);
 	bool ok = i < l->limits.connections;
 	if (ok) {
+		mute.id = l->ids[i];
 		l->ids[i] = (uint32_t)nng_pipe_id(p);
 		l->connections[i] = c;
-		l->stats.connections++;
-	} else {
-		l->stats.refused++;
 	}
+	l->stats.refused += full;
+	l->stats.connections += !full;
 	pthread_mutex_unlock(&l->lock);
+	if (mute.id != 0)
+		nng_pipe_close(mute);
 	return ok;
 }
 

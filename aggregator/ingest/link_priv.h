@@ -48,6 +48,7 @@ struct connection {
 	int64_t heard_ms;
 	int64_t closed_ms; /* when we closed it; 0: it is open */
 	int dead_looks;    /* in a row, that it was found dead */
+	bool spoke;        /* a request has come */
 	char remote[INGEST_LINK_REMOTE_MAX];
 	char peer[INGEST_LINK_PEER_MAX];
 };

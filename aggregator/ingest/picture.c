@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/mem.h"
 #include "proto/wire.h"
 
 /* A topic's text in the view, by its number, so that it stands there once. */
@@ -31,33 +32,19 @@ struct picture {
 	int64_t *ends, *starts, *stables; /* of the topic at hand */
 	float *rates;
 	size_t end_cap;
-	const struct view_why *why; /* of a partition before */
-	bool why_plain;             /* it holds for every partition with that reason */
+	const struct view_why *why;     /* of a partition before */
+	bool why_plain;                 /* it holds for every partition with that reason */
+	const struct rules *maintained; /* the rules whose texts the next two are */
+	const char *maintenance_by, *maintenance_note;
 	const struct cluster_track *cluster;
 	int64_t silent_ms;
 };
 
-static void *grow(void *array, size_t count, size_t *cap, size_t size)
-{
-	if (count < *cap)
-		return array;
-	size_t more = MAX(*cap * 2, MAX(count + 1, (size_t)64));
-	array = realloc(array, more * size);
-	if (array == NULL)
-		abort();
-	*cap = more;
-	return array;
-}
-
-#define GROW(array, count, cap) ((array) = grow((array), (count), &(cap), sizeof(*(array))))
+#define GROW(array, count, cap) ((array) = mem_grow((array), (count), &(cap), sizeof(*(array))))
 
 static const void *keep(struct view *v, const void *data, size_t size)
 {
-	if (size == 0)
-		return NULL;
-	void *copy = view_alloc(v, size);
-	memcpy(copy, data, size);
-	return copy;
+	return size == 0 ? NULL : view_copy(v, data, size);
 }
 
 /* --- the head --- */
@@ -83,7 +70,7 @@ static void set_agent(struct view *v, const struct origin *o)
 	};
 }
 
-struct picture *picture_new(const struct cluster *c, int64_t silent_ms)
+struct picture *picture_new(const struct cluster *c, int64_t silent_ms, bool stale)
 {
 	struct picture *p = calloc(1, sizeof(*p));
 	struct view *v = view_new();
@@ -102,7 +89,7 @@ struct picture *picture_new(const struct cluster *c, int64_t silent_ms)
 	p->view = v;
 	p->now_ms = c->track.last_ms;
 	p->window_from_ms = c->track.last_ms - c->track.window_ms;
-	v->stale = p->stale = silent_ms != 0;
+	v->stale = p->stale = stale;
 	p->cluster = &c->track;
 	p->silent_ms = silent_ms;
 	return p;
@@ -138,12 +125,10 @@ static void reserve_ends(struct picture *p, size_t count)
 	if (count <= p->end_cap)
 		return;
 	p->end_cap = MAX(count, p->end_cap * 2);
-	p->ends = realloc(p->ends, p->end_cap * sizeof(*p->ends));
-	p->starts = realloc(p->starts, p->end_cap * sizeof(*p->starts));
-	p->stables = realloc(p->stables, p->end_cap * sizeof(*p->stables));
-	p->rates = realloc(p->rates, p->end_cap * sizeof(*p->rates));
-	if (p->ends == NULL || p->starts == NULL || p->stables == NULL || p->rates == NULL)
-		abort();
+	p->ends = mem_resize(p->ends, p->end_cap, sizeof(*p->ends));
+	p->starts = mem_resize(p->starts, p->end_cap, sizeof(*p->starts));
+	p->stables = mem_resize(p->stables, p->end_cap, sizeof(*p->stables));
+	p->rates = mem_resize(p->rates, p->end_cap, sizeof(*p->rates));
 }
 
 /* Messages a second that came over the window, or over what is seen of it. */
@@ -389,6 +374,24 @@ struct view_group *picture_end_group(struct picture *p, bool keep_it)
 	g->partition_count = p->partition_count;
 	view_sum_group(g);
 	return g;
+}
+
+/* Groups that are alike share the texts. */
+void picture_maintain(struct picture *p, struct view_group *g, const struct rules *rules)
+{
+	if (rules->maintenance_until_ms <= p->now_ms)
+		return;
+	if (p->maintained != rules) {
+		const char *by = rules->maintenance_by;
+		const char *note = rules->maintenance_why;
+
+		p->maintained = rules;
+		p->maintenance_by = view_strdup(p->view, by == NULL ? "" : by);
+		p->maintenance_note = view_strdup(p->view, note == NULL ? "" : note);
+	}
+	g->maintenance_until_ms = rules->maintenance_until_ms;
+	g->maintenance_by = p->maintenance_by;
+	g->maintenance_note = p->maintenance_note;
 }
 
 /* --- the end --- */

@@ -14,8 +14,9 @@
 
 struct picture;
 
-/* Begin. silent_ms: how long the agent has been silent; 0 with a new pass. */
-struct picture *picture_new(const struct cluster *c, int64_t silent_ms);
+/* Begin. silent_ms: how long the agent has been silent; 0 with a new pass. stale: what is shown is
+ * not the present. */
+struct picture *picture_new(const struct cluster *c, int64_t silent_ms, bool stale);
 
 /* One topic partition; topics in any order, the partitions of a topic rising and together. */
 void picture_add_log(struct picture *p, uint32_t topic, const char *name, int32_t partition,
@@ -43,6 +44,9 @@ void picture_add_partition(struct picture *p, const struct picture_partition *on
 /* keep false: the group is not to be shown. Its view, borrowed and not complete in since_ms, until
  * the next group begins; NULL if it is not kept. */
 struct view_group *picture_end_group(struct picture *p, bool keep);
+
+/* Show the maintenance of a group, if these are its rules and it lasts. */
+void picture_maintain(struct picture *p, struct view_group *g, const struct rules *rules);
 
 /* End: the view is the caller's, *p is gone. */
 struct view *picture_finish(struct picture **p);

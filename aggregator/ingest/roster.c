@@ -122,8 +122,8 @@ void roster_batch(struct roster *r, const struct wire_batch *b, int64_t received
 		a->spool_bytes = b->spool_bytes;
 		a->skews_ms[a->skew_count++ % ROSTER_SKEWS] = b->sent_ms - received_ms;
 	}
-	if (b->sent_ms != 0 && b->pass != 0)
-		a->spool_age_ms = MAX(b->sent_ms - b->pass_at_ms, (int64_t)0);
+	if (b->sent_steady_ms != 0 && b->pass != 0)
+		a->spool_age_ms = MAX(b->sent_steady_ms - b->pass_at_ms, (int64_t)0);
 	pthread_mutex_unlock(&r->mtx);
 }
 

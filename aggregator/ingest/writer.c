@@ -32,8 +32,7 @@ static struct view *evaluate(struct writer *w, struct cluster *c, struct store_t
 	int64_t began_us = clock_mono_us();
 	struct view *v = evaluate_cluster(&e);
 
-	w->counts.last_judge_us = clock_mono_us() - began_us;
-	w->counts.judge_us += (uint64_t)w->counts.last_judge_us;
+	histogram_count(&w->counts.judging, clock_mono_us() - began_us);
 	return v;
 }
 
@@ -42,7 +41,6 @@ void writer_judge(struct writer *w, struct cluster *c)
 	c->touched = true;
 	c->judged = true;
 	c->due = false;
-	w->counts.passes++;
 	struct view *v = evaluate(w, c, writer_begin(w), 0);
 	w->views[w->view_count++] = v;
 	if (w->options.hook != NULL && w->txn.err == ERR_OK)

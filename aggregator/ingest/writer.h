@@ -11,6 +11,7 @@
 #include "aggregator/judge/rules.h"
 #include "aggregator/judge/view.h"
 #include "aggregator/store/store.h"
+#include "common/histogram.h"
 
 struct writer;
 
@@ -63,9 +64,7 @@ struct writer_stats {
 	uint64_t batches, duplicates, rejected, lost; /* since start */
 	uint64_t rows;
 	uint64_t transactions;
-	uint64_t passes;       /* judged */
-	int64_t last_judge_us; /* time the last evaluation took, */
-	uint64_t judge_us;     /* and all of them */
+	struct histogram_counts judging; /* views made, and how long each took */
 	bool degraded;         /* the store takes no writes at present, or not all */
 	struct guard_stats guard;
 	uint64_t store_used, store_limit; /* bytes, see store_usage() */

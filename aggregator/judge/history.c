@@ -139,36 +139,73 @@ static bool passed(const struct history_level *l, unsigned level, int64_t offset
 	return false;
 }
 
-bool history_passed(const struct history *h, int64_t offset, int64_t *ret_at_ms)
+/* *ret_level is the level that told *ret_at_ms. */
+static bool find(const struct history *h, int64_t offset, unsigned *ret_level, int64_t *ret_at_ms)
 {
 	int64_t oldest_ms = 0;
 
+	*ret_level = 0;
 	for (unsigned i = 0; i < HISTORY_LEVELS; i++) {
 		int64_t at_ms = 0;
+		bool known = is_sound(&h->levels[i], i);
 
-		if (!is_sound(&h->levels[i], i))
-			continue;
-		if (passed(&h->levels[i], i, offset, &at_ms)) {
+		if (known && passed(&h->levels[i], i, offset, &at_ms)) {
+			*ret_level = i;
 			*ret_at_ms = at_ms;
 			return true;
 		}
-		oldest_ms = oldest_ms == 0 ? at_ms : MIN(oldest_ms, at_ms);
+		if (known && (oldest_ms == 0 || at_ms < oldest_ms)) {
+			*ret_level = i;
+			oldest_ms = at_ms;
+		}
 	}
 	*ret_at_ms = oldest_ms;
 	return false;
 }
 
-bool history_end(const struct history *h, unsigned level, int64_t at_ms, int64_t *ret_end)
+bool history_passed(const struct history *h, int64_t offset, int64_t *ret_at_ms)
 {
-	const struct history_level *l = &h->levels[level];
-	uint16_t bins = LEVELS[level].bins;
-	int64_t back = l->bin - at_ms / LEVELS[level].width_ms;
-	int64_t value = l->value;
+	unsigned level = 0;
 
-	if (!is_sound(l, level) || back > l->count)
+	return find(h, offset, &level, ret_at_ms);
+}
+
+bool history_came(const struct history *h, int64_t offset, int64_t *ret_at_ms)
+{
+	unsigned level = 0;
+	bool known = find(h, offset, &level, ret_at_ms);
+
+	if (*ret_at_ms != 0)
+		*ret_at_ms -= LEVELS[level].width_ms;
+	return known;
+}
+
+void history_walk_begin(struct history_walk *w, const struct history_level *l, unsigned level)
+{
+	*w = (struct history_walk){.level = level};
+	if (!is_sound(l, level))
+		return;
+	w->of = l;
+	w->bin = l->bin - l->count;
+	w->end = l->value;
+	for (unsigned i = 0; i < l->count; i++)
+		w->end -= (int64_t)decode(
+			l->codes[(l->head + LEVELS[level].bins - i) % LEVELS[level].bins]);
+}
+
+bool history_walk_to(struct history_walk *w, int64_t at_ms, int64_t *ret_end)
+{
+	int64_t bin = at_ms / LEVELS[w->level].width_ms;
+	unsigned bins = LEVELS[w->level].bins;
+
+	if (w->of == NULL || bin < w->bin)
 		return false;
-	for (unsigned i = 0; i < back; i++)
-		value -= (int64_t)decode(l->codes[(l->head + bins - i) % bins]);
-	*ret_end = value;
+	while (w->bin < MIN(bin, w->of->bin)) {
+		w->bin++;
+		w->end += (int64_t)decode(
+			w->of->codes[(w->of->head + bins - (unsigned)(w->of->bin - w->bin)) %
+				     bins]);
+	}
+	*ret_end = w->end;
 	return true;
 }

@@ -47,6 +47,22 @@ unsigned history_add(struct history *h, int64_t at_ms, int64_t end);
  * beyond offset in all of the history. */
 bool history_passed(const struct history *h, int64_t offset, int64_t *ret_at_ms);
 
-/* The log end in the bin of a level that holds a time, as the first look in that bin told it; the
- * newest known for later bins. False when the level does not reach back so far. */
-bool history_end(const struct history *h, unsigned level, int64_t at_ms, int64_t *ret_end);
+/* The same by the looks alone, between which the end grows evenly: what is most likely, where
+ * history_passed() errs towards later. */
+bool history_came(const struct history *h, int64_t offset, int64_t *ret_at_ms);
+
+/* --- the log end over time --- */
+
+/* Goes through the bins of one level, the oldest first. */
+struct history_walk {
+	const struct history_level *of; /* borrowed; NULL: it holds nothing */
+	unsigned level;
+	int64_t bin, end;
+};
+
+void history_walk_begin(struct history_walk *w, const struct history_level *l, unsigned level);
+
+/* On to the bin that holds a time, which is not before the last: the log end as the first look in
+ * that bin told it; the newest known for later bins. False when the level does not reach back so
+ * far. */
+bool history_walk_to(struct history_walk *w, int64_t at_ms, int64_t *ret_end);

@@ -28,6 +28,7 @@ struct rules {
 	bool ignore;                  /* shown, not counted */
 	uint8_t reserved[7];          /* no padding: equal rules are equal bytes */
 	const char *maintenance_why;  /* borrowed; NULL: not said */
+	const char *maintenance_by;   /* who declared it, borrowed; NULL: the rules file does */
 };
 
 extern const struct rules RULES_DEFAULT;

@@ -38,6 +38,8 @@ struct rules_set {
 	size_t count;
 	size_t exact_count; /* of ranked: those for one group each, sorted by its name */
 	int64_t max_window_ms;
+	struct rules_maintenance *maintenance;
+	size_t maintenance_count;
 };
 
 static const char *const FIELDS[] = {
@@ -209,6 +211,18 @@ struct rules_set *rules_new(const char *file, uint64_t hash, const struct rules_
 	return s;
 }
 
+struct rules_set *rules_maintain(const struct rules_set *s, const struct rules_maintenance *list,
+				 size_t count)
+{
+	struct rules_set *new = rules_new(s->file, s->hash, &s->base, s->entries, s->count);
+
+	new->maintenance = mem_zeroed(count, sizeof(*list));
+	new->maintenance_count = count;
+	if (count > 0)
+		memcpy(new->maintenance, list, count * sizeof(*list));
+	return new;
+}
+
 struct rules_set *rules_ref(struct rules_set *s)
 {
 	atomic_fetch_add(&s->refs, 1);
@@ -229,6 +243,7 @@ void rules_unref(struct rules_set **s)
 	}
 	free(gone->entries);
 	free(gone->ranked);
+	free(gone->maintenance);
 	free(gone->file);
 	free(gone);
 }
@@ -237,6 +252,12 @@ const struct rules_entry *rules_entries(const struct rules_set *s, size_t *ret_c
 {
 	*ret_count = s->count;
 	return s->entries;
+}
+
+const struct rules_maintenance *rules_maintenance(const struct rules_set *s, size_t *ret_count)
+{
+	*ret_count = s->maintenance_count;
+	return s->maintenance;
 }
 
 const struct rules_base *rules_base(const struct rules_set *s)
@@ -375,6 +396,31 @@ static void take(struct rules *to, const struct rules *from, enum rules_key k)
 	}
 }
 
+static bool is_maintained(const struct rules_maintenance *m, const struct rules_place *p)
+{
+	bool topic_ok =
+		p->topic == NULL ? strcmp(m->topic, "*") == 0 : glob_match(m->topic, p->topic);
+
+	return topic_ok && glob_match(m->group, p->group) && glob_match(m->cluster, p->cluster) &&
+	       glob_match(m->environment, p->environment);
+}
+
+/* What ends last holds. */
+static void take_maintenance(const struct rules_set *s, const struct rules_place *p,
+			     struct rules_found *f)
+{
+	for (size_t i = 0; i < s->maintenance_count; i++) {
+		const struct rules_maintenance *m = &s->maintenance[i];
+
+		if (m->until_ms <= f->rules.maintenance_until_ms || !is_maintained(m, p))
+			continue;
+		f->by_hand = m;
+		f->rules.maintenance_until_ms = m->until_ms;
+		f->rules.maintenance_why = m->note;
+		f->rules.maintenance_by = m->by;
+	}
+}
+
 void rules_resolve(const struct rules_set *s, const struct rules_place *p,
 		   struct rules_found *ret_f)
 {
@@ -396,6 +442,7 @@ void rules_resolve(const struct rules_set *s, const struct rules_place *p,
 		}
 		missing &= ~r->entry->given;
 	}
+	take_maintenance(s, p, &f);
 	*ret_f = f;
 }
 
@@ -444,7 +491,9 @@ size_t rules_labels(const struct rules_set *s, const struct rules_place *p,
 void rules_put_origin(const struct rules_set *s, const struct rules_found *f, enum rules_key k,
 		      struct buf *out)
 {
-	if (f->from[k] != NULL)
+	if (k == RULES_MAINTENANCE && f->by_hand != NULL)
+		buf_printf(out, "%s over HTTP", f->by_hand->by);
+	else if (f->from[k] != NULL)
 		buf_printf(out, "%s line %d", s->file, f->from[k]->lines[k]);
 	else
 		buf_puts(out, s->base.given & 1u << k ? "aggregator.yaml" : "default");

@@ -16,6 +16,9 @@
 
 #include "aggregator/judge/judge.h"
 
+#define RULES_NAME_BYTES 256 /* with their NUL */
+#define RULES_GROUP_BYTES 1025
+
 enum rules_field {
 	RULES_GROUP,
 	RULES_TOPIC,
@@ -67,17 +70,35 @@ struct rules_base {
 	uint32_t given; /* bit 1 << key: set in aggregator.yaml, not a default */
 };
 
+/* Maintenance that somebody has declared by hand. Where it matches and ends later than what the
+ * rules say, it holds, however specific they are. A plain value. */
+struct rules_maintenance {
+	uint64_t id; /* never 0 */
+	int64_t until_ms, created_ms;
+	char environment[RULES_NAME_BYTES]; /* globs, as the next three */
+	char cluster[RULES_NAME_BYTES];
+	char topic[RULES_NAME_BYTES];
+	char group[RULES_GROUP_BYTES];
+	char by[64]; /* "": not known */
+	char note[RULES_NAME_BYTES];
+};
+
 struct rules_set;
 
 /* A set of its own copy of all of this, entries in the order of the file; file is the name that
  * origins show, hash tells one content from another. One reference, the caller's. */
 struct rules_set *rules_new(const char *file, uint64_t hash, const struct rules_base *base,
 			    const struct rules_entry *entries, size_t count);
+
+/* The same rules with other maintenance. */
+struct rules_set *rules_maintain(const struct rules_set *s, const struct rules_maintenance *list,
+				 size_t count);
 struct rules_set *rules_ref(struct rules_set *s);
 void rules_unref(struct rules_set **s);
 
 /* All in the order of the file; borrowed as long as the reference. */
 const struct rules_entry *rules_entries(const struct rules_set *s, size_t *ret_count);
+const struct rules_maintenance *rules_maintenance(const struct rules_set *s, size_t *ret_count);
 const struct rules_base *rules_base(const struct rules_set *s);
 const char *rules_file(const struct rules_set *s); /* "": there is none */
 uint64_t rules_hash(const struct rules_set *s);
@@ -95,6 +116,7 @@ struct rules_place {
 struct rules_found {
 	struct rules rules;
 	const struct rules_entry *from[RULES_KEYS]; /* the set's; NULL: its base */
+	const struct rules_maintenance *by_hand;    /* the set's; NULL: none that holds */
 	bool by_partition; /* a rule for some partitions matches the rest of the place */
 };
 
@@ -105,6 +127,6 @@ void rules_resolve(const struct rules_set *s, const struct rules_place *p,
 size_t rules_labels(const struct rules_set *s, const struct rules_place *p,
 		    struct rules_label **ret_labels);
 
-/* Append "rules.yaml line 12", "aggregator.yaml" or "default". */
+/* Append "rules.yaml line 12", "aggregator.yaml", "default" or, of maintenance, "ops over HTTP". */
 void rules_put_origin(const struct rules_set *s, const struct rules_found *f, enum rules_key k,
 		      struct buf *out);

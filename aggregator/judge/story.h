@@ -29,6 +29,7 @@ struct story_span {
 	int32_t partition;
 	int64_t from_ms, to_ms;
 	int64_t step_ms; /* 0: as fine as is kept */
+	bool offsets;    /* also the log end and the committed offset */
 };
 
 /* --- what is told --- */
@@ -60,15 +61,15 @@ typedef void story_on_member(void *arg, const struct story_member *m);
 /* How far a group or a partition was behind in a stretch of time. Numbers that are not known are
  * TRACK_UNKNOWN. */
 struct story_lag {
-	int64_t at_ms; /* where the stretch begins */
-	bool seen;     /* false: no pass; nothing below is set */
-	int64_t lag;   /* of a group the sum; the greatest of the stretch */
-	/* of groups only: */
-	int64_t max; /* lag of the partition that was the furthest behind */
-	int64_t time_lag_ms;
+	int64_t at_ms;       /* where the stretch begins */
+	bool seen;           /* false: no pass; nothing below is set */
+	int64_t lag;         /* of a group the sum; the greatest of the stretch */
+	int64_t max;         /* of groups: lag of the partition that was the furthest behind */
+	int64_t time_lag_ms; /* the greatest of the stretch */
 	bool at_least;
-	enum status status; /* the worst of the stretch */
-	/* of partitions only: */
+	enum status status; /* the worst of the stretch; STATUS_NOTFOUND: it is not known */
+	/* If asked for, both as one look in the stretch told them, the one with the greatest lag;
+	 * of a group the sums over its partitions. */
 	int64_t end, committed;
 };
 

@@ -57,7 +57,7 @@ struct view *view_new(void)
 	return v;
 }
 
-void *view_alloc(struct view *v, size_t size)
+static void *take(struct view *v, size_t size)
 {
 	struct view_memory *m = v->memory;
 	const size_t align = _Alignof(max_align_t);
@@ -66,10 +66,9 @@ void *view_alloc(struct view *v, size_t size)
 	size = (MAX(size, (size_t)1) + align - 1) / align * align;
 	if (m->blocks == NULL || m->blocks->size - m->blocks->used < size) {
 		size_t room = MAX(size, BLOCK_BYTES);
-		struct block *b = mem_zeroed(1, sizeof(*b) + room);
+		struct block *b = mem_resize(NULL, sizeof(*b) + room, 1);
 
-		b->size = room;
-		b->next = m->blocks;
+		*b = (struct block){.size = room, .next = m->blocks};
 		m->blocks = b;
 	}
 	void *p = m->blocks->data + m->blocks->used;
@@ -77,11 +76,19 @@ void *view_alloc(struct view *v, size_t size)
 	return p;
 }
 
+void *view_alloc(struct view *v, size_t size)
+{
+	return memset(take(v, size), 0, size);
+}
+
+void *view_copy(struct view *v, const void *data, size_t size)
+{
+	return memcpy(take(v, size), data, size);
+}
+
 const char *view_strdup(struct view *v, const char *s)
 {
-	size_t size = strlen(s) + 1;
-
-	return memcpy(view_alloc(v, size), s, size);
+	return view_copy(v, s, strlen(s) + 1);
 }
 
 struct view *view_ref(struct view *v)

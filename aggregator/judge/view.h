@@ -72,7 +72,7 @@ struct view_group {
 	uint32_t id; /* the store's number of this group */
 	enum status status;
 	enum reason reason; /* of the worst partition */
-	bool stale;         /* the agent is blind: the last verdict stands */
+	bool stale;         /* as the view's */
 	float complete;     /* share of partitions with a full window */
 	uint64_t total_lag;
 	int64_t lost;        /* sum of its partitions */
@@ -88,10 +88,13 @@ struct view_group {
 	size_t partition_count;
 	size_t max_lag; /* index of the first partition with the greatest lag, if any */
 	size_t worst;   /* index of the first counted partition with the worst status, if any */
-	size_t unknown_count; /* partitions whose lag is not known, and not in total_lag */
-	size_t bad_count;     /* counted partitions that are not OK */
-	const char *state;    /* "Stable", "Empty", ...; "" unknown */
-	const char *protocol; /* "classic", "consumer", ...; "" unknown */
+	size_t unknown_count;         /* partitions whose lag is not known, and not in total_lag */
+	size_t bad_count;             /* counted partitions that are not OK */
+	int64_t maintenance_until_ms; /* of the group as a whole; 0: none */
+	const char *maintenance_by;   /* "": the rules file declares it; NULL: none */
+	const char *maintenance_note; /* "": not said; NULL: none */
+	const char *state;            /* "Stable", "Empty", ...; "" unknown */
+	const char *protocol;         /* "classic", "consumer", ...; "" unknown */
 	uint32_t member_count;
 	int32_t generation;
 };
@@ -126,7 +129,7 @@ struct view {
 	uint64_t pass;
 	uint32_t interval_ms;
 	int64_t received_ms; /* when that pass was complete here, aggregator's clock */
-	bool stale;          /* the agent is blind: verdicts are those of as_of_ms */
+	bool stale;          /* the agent is blind, or tells what it kept: as_of_ms is long past */
 	struct view_agent agent;
 	const struct view_group *groups; /* by name */
 	size_t group_count;
@@ -147,6 +150,9 @@ struct view *view_new(void);
 /* Zeroed memory that lives as long as the view; aborts when there is none (bounded by the store).
  */
 void *view_alloc(struct view *v, size_t size);
+
+/* A copy that lives as long. */
+void *view_copy(struct view *v, const void *data, size_t size);
 const char *view_strdup(struct view *v, const char *s);
 
 /* Set all that a group has from its partitions: status, reason, sums and extremes. */

@@ -3,6 +3,7 @@
 
 #include "aggregator/judge/judge.h"
 #include "aggregator/judge/view.h"
+#include "common/date.h"
 
 void view_explain(const struct view_partition *p, struct buf *out)
 {
@@ -35,15 +36,31 @@ void view_explain(const struct view_partition *p, struct buf *out)
 	explain_facts(&f, out);
 }
 
-void view_explain_group(const struct view_group *g, struct buf *out)
+static void explain_bad_group(const struct view_group *g, struct buf *out)
 {
-	if (g->bad_count == 0) {
-		explain_quiet_group(g->partition_count, g->unknown_count, g->total_lag, out);
-		return;
-	}
 	const struct view_partition *p = &g->partitions[g->worst];
 	buf_printf(out,
 		   "%zu of %zu partitions in trouble, the worst %s/%" PRId32 " %s: ", g->bad_count,
 		   g->partition_count, p->topic, p->partition, status_str(p->status));
 	view_explain(p, out);
+}
+
+static void explain_maintenance(const struct view_group *g, struct buf *out)
+{
+	buf_puts(out, "; in maintenance until ");
+	date_put(out, g->maintenance_until_ms);
+	if (*g->maintenance_by != '\0')
+		buf_printf(out, " by %s", g->maintenance_by);
+	if (*g->maintenance_note != '\0')
+		buf_printf(out, ": %s", g->maintenance_note);
+}
+
+void view_explain_group(const struct view_group *g, struct buf *out)
+{
+	if (g->bad_count == 0)
+		explain_quiet_group(g->partition_count, g->unknown_count, g->total_lag, out);
+	else
+		explain_bad_group(g, out);
+	if (g->maintenance_until_ms != 0)
+		explain_maintenance(g, out);
 }

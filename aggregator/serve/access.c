@@ -56,6 +56,16 @@ bool access_sees(const struct access *a, const char *environment, const char *cl
 	return glob_allowed(a->clusters, a->cluster_count, NULL, 0, name);
 }
 
+bool access_names(const struct access *a, const char *environment, const char *cluster)
+{
+	static const char WILD[] = "*?[\\";
+
+	if (a->scope == 0)
+		return true;
+	return strpbrk(environment, WILD) == NULL && strpbrk(cluster, WILD) == NULL &&
+	       access_sees(a, environment, cluster);
+}
+
 const char *access_role_str(enum access_role role)
 {
 	return ROLES[role];

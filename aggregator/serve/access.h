@@ -47,6 +47,10 @@ bool access_may(const struct access *a, enum access_need need);
 
 bool access_sees(const struct access *a, const char *environment, const char *cluster);
 
+/* Whether he may do something to all that these patterns match: who sees some of the clusters alone
+ * has to name one of them, without wildcards. */
+bool access_names(const struct access *a, const char *environment, const char *cluster);
+
 /* "none", "metrics", "read" or "admin". */
 const char *access_role_str(enum access_role role);
 

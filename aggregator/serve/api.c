@@ -10,7 +10,9 @@
 #include "aggregator/serve/query.h"
 #include "common/clock.h"
 #include "common/conf_value.h"
+#include "common/date.h"
 #include "common/err.h"
+#include "common/glob.h"
 
 /* --- finding --- */
 
@@ -206,21 +208,47 @@ bool api_query_duration(const struct request *rq, const char *name, int64_t *ret
 	return refuse(rs, name, "a duration such as 10m (units ms, s, m, h, d), or milliseconds");
 }
 
+/* A blank is a plus that was not escaped: no time holds one. */
+static bool parse_date(char *text, int64_t *ret)
+{
+	char *blank = strchr(text, ' ');
+
+	if (blank != NULL)
+		*blank = '+';
+	return date_parse(text, ret);
+}
+
+/* False: it is none, or seconds instead of ms. */
+static bool parse_time(char *text, int64_t now_ms, int64_t *ret)
+{
+	int64_t n = 0;
+
+	if (strcmp(text, "now") == 0) {
+		*ret = now_ms;
+	} else if (text[0] == '-' && parse_duration(text + 1, &n)) {
+		*ret = MAX(now_ms - n, (int64_t)0);
+	} else if (!parse_digits(text, INT64_MAX / 4, &n)) {
+		return parse_date(text, ret);
+	} else {
+		*ret = n;
+		return n == 0 || n >= API_TIME_MIN_MS;
+	}
+	return true;
+}
+
 bool api_query_time(const struct request *rq, const char *name, int64_t now_ms, int64_t *ret,
 		    struct response *rs)
 {
 	char copy[REQUEST_TARGET_MAX + 1];
 	const char *text = NULL;
-	int64_t back_ms = 0;
 
 	if (!api_query_text(rq, name, copy, &text, rs))
 		return false;
-	if (text == NULL || parse_digits(text, INT64_MAX / 4, ret))
+	if (text == NULL || parse_time(copy, now_ms, ret))
 		return true;
-	if (text[0] != '-' || !parse_duration(text + 1, &back_ms))
-		return refuse(rs, name, "Unix time in milliseconds, or an age such as -6h");
-	*ret = MAX(now_ms - back_ms, (int64_t)0);
-	return true;
+	return refuse(rs, name,
+		      "a time: 2026-12-01T06:00:00Z, now, an age such as -6h, or Unix time in "
+		      "milliseconds (not seconds), 0 being the beginning");
 }
 
 bool api_query_flag(const struct request *rq, const char *name)
@@ -282,4 +310,14 @@ void api_group_head(struct json *j, const struct api_group *g)
 {
 	api_head(j, g->view);
 	api_str(j, "group", g->group->name);
+}
+
+bool api_concerns(struct view *const *views, size_t count, const char *environment,
+		  const char *cluster)
+{
+	for (size_t i = 0; i < count; i++)
+		if (glob_match(environment, views[i]->environment) &&
+		    glob_match(cluster, views[i]->cluster))
+			return true;
+	return false;
 }

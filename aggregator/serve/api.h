@@ -59,7 +59,12 @@ bool api_query_number(const struct request *rq, const char *name, int64_t max, i
 bool api_query_duration(const struct request *rq, const char *name, int64_t *ret,
 			struct response *rs);
 
-/* Unix time in ms, or a negative duration such as -6h, which is counted from now_ms. */
+/* 2001-09-09: Unix time in ms has thirteen digits since, in seconds it has fewer for ages to come.
+ */
+#define API_TIME_MIN_MS INT64_C(1000000000000)
+
+/* A time: RFC 3339; "now"; an age such as -6h, both counted from now_ms; or Unix time in ms, of
+ * which numbers that must be seconds are refused. 0 is the beginning of time. */
 bool api_query_time(const struct request *rq, const char *name, int64_t now_ms, int64_t *ret,
 		    struct response *rs);
 
@@ -81,3 +86,7 @@ void api_time(struct json *j, const char *key, int64_t at_ms);
 /* "environment", "cluster" and "as_of_ms", and of a group "group". */
 void api_head(struct json *j, const struct view *v);
 void api_group_head(struct json *j, const struct api_group *g);
+
+/* Whether one of the views is of a cluster that these patterns match. */
+bool api_concerns(struct view *const *views, size_t count, const char *environment,
+		  const char *cluster);

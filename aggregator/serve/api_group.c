@@ -13,6 +13,16 @@
 /* More generations than this in a window are a storm of rebalances. */
 #define STORM 5
 
+/* NULL, or an empty one: null. */
+static void put_text(struct json *j, const char *key, const char *text)
+{
+	json_key(j, key);
+	if (text == NULL || *text == '\0')
+		json_null(j);
+	else
+		json_str(j, text);
+}
+
 void api_group_put_status(struct json *j, const struct view_group *g)
 {
 	api_str(j, "status", status_str(g->status));
@@ -25,9 +35,20 @@ void api_group_put_status(struct json *j, const struct view_group *g)
 		json_str(j, "rebalance_storm");
 	json_end_array(j);
 	api_time(j, "since_ms", g->since_ms);
+	api_time(j, "maintenance_until_ms", g->maintenance_until_ms);
+	put_text(j, "maintenance_by", g->maintenance_by);
+	put_text(j, "maintenance_note", g->maintenance_note);
 }
 
 /* --- a row --- */
+
+static void put_cell(struct cells *c, const char *key, const char *text)
+{
+	if (text == NULL || *text == '\0')
+		cells_null(c, key);
+	else
+		cells_str(c, key, text);
+}
 
 static void put_reasons(struct cells *c, const struct view_group *g)
 {
@@ -75,6 +96,9 @@ static void put_group(struct cells *c, const struct view *v, const struct view_g
 	put_reasons(c, g);
 	cells_text(c, "sentence", text);
 	cells_time(c, "since_ms", g->since_ms);
+	cells_time(c, "maintenance_until_ms", g->maintenance_until_ms);
+	put_cell(c, "maintenance_by", g->maintenance_by);
+	put_cell(c, "maintenance_note", g->maintenance_note);
 	cells_bool(c, "stale", g->stale);
 	cells_float(c, "complete", g->complete);
 	put_numbers(c, g);

@@ -8,6 +8,7 @@
 #include "aggregator/serve/deliver.h"
 #include "aggregator/serve/problem.h"
 #include "common/err.h"
+#include "common/mem.h"
 
 #define DEFAULT_SPAN_MS 3600000
 
@@ -87,8 +88,9 @@ void api_events(struct server *s, const struct request *rq, struct response *rs)
 
 /* --- history --- */
 
-/* All steps, kept because columns are written one after the other. */
+/* All steps of a span, kept because columns are written one after the other. */
 struct steps {
+	struct story_span span;
 	struct story_lag *list;
 	size_t count, cap;
 };
@@ -102,12 +104,7 @@ static void add_step(void *arg, const struct story_lag *l)
 {
 	struct steps *s = arg;
 
-	if (s->count == s->cap) {
-		s->cap = MAX(s->cap * 2, (size_t)64);
-		s->list = realloc(s->list, s->cap * sizeof(*s->list));
-		if (s->list == NULL)
-			abort();
-	}
+	s->list = mem_grow(s->list, s->count, &s->cap, sizeof(*s->list));
 	s->list[s->count++] = *l;
 }
 
@@ -166,7 +163,7 @@ static void put_statuses(struct json *j, const struct steps *s)
 	json_key(j, "status");
 	json_begin_array(j);
 	for (size_t i = 0; i < s->count; i++) {
-		if (s->list[i].seen)
+		if (s->list[i].seen && s->list[i].status != STATUS_NOTFOUND)
 			json_str(j, status_str(s->list[i].status));
 		else
 			json_null(j);
@@ -192,15 +189,22 @@ static bool read_span(const struct request *rq, int64_t now_ms, struct story_spa
 	return false;
 }
 
-/* Read the steps and begin the answer. False: refused. */
-static bool begin(struct server *s, const struct api_group *g, const struct story_span *span,
-		  struct steps *steps, struct json *j)
+/* Read the steps and begin the answer. False: rs is the answer, or the refusal. */
+static bool begin(struct server *s, const struct request *rq, const struct api_group *g,
+		  struct steps *steps, struct json *j, struct response *rs)
 {
 	const struct server_calls *calls = server_calls(s);
+	const struct story_span *span = &steps->span;
 	int64_t step_ms = 0;
 
-	if (calls->lag(calls->arg, &g->ask, span, add_step, steps, &step_ms) != ERR_OK)
+	/* What is kept grows with the pass that the view shows. */
+	if (deliver_known(s, rq, deliver_mix(DELIVER_TAG_START, g->view->serial), false, rs))
 		return false;
+	if (calls->lag(calls->arg, &g->ask, span, add_step, steps, &step_ms) != ERR_OK) {
+		problem_answer(rs, 503, "the store cannot be read now, try again");
+		return false;
+	}
+	rs->type = "application/json";
 	json_begin_object(j);
 	api_group_head(j, g);
 	api_int(j, "from_ms", span->from_ms);
@@ -209,26 +213,28 @@ static bool begin(struct server *s, const struct api_group *g, const struct stor
 	return true;
 }
 
+/* The columns that groups and partitions have. */
+static void put_columns(struct json *j, const struct steps *steps)
+{
+	put_times(j, steps);
+	put_column(j, "log_end", steps, end_of);
+	put_column(j, "committed", steps, committed_of);
+	put_column(j, "lag", steps, lag_of);
+	put_column(j, "time_lag_ms", steps, time_lag_of);
+	put_statuses(j, steps);
+}
+
 void api_history_group(struct server *s, const struct request *rq, struct response *rs)
 {
 	CLEANUP(api_group_free) struct api_group g = {.view = NULL};
-	CLEANUP(free_steps) struct steps steps = {.list = NULL};
+	CLEANUP(free_steps) struct steps steps = {.span = {.partition = -1, .offsets = true}};
 	struct json j = {.out = &rs->body};
-	struct story_span span = {.partition = -1};
 
 	if (!query_check(rq, "env from to step pretty", rs) || !api_find_group(s, rq, rs, &g) ||
-	    !read_span(rq, g.view->as_of_ms, &span, rs))
+	    !read_span(rq, g.view->as_of_ms, &steps.span, rs) || !begin(s, rq, &g, &steps, &j, rs))
 		return;
-	rs->type = "application/json";
-	if (!begin(s, &g, &span, &steps, &j)) {
-		problem_answer(rs, 503, "the store cannot be read now, try again");
-		return;
-	}
-	put_times(&j, &steps);
-	put_column(&j, "lag", &steps, lag_of);
+	put_columns(&j, &steps);
 	put_column(&j, "max_lag", &steps, max_of);
-	put_column(&j, "time_lag_ms", &steps, time_lag_of);
-	put_statuses(&j, &steps);
 	json_end_object(&j);
 }
 
@@ -251,27 +257,20 @@ static const struct view_partition *find_partition(const struct view_group *g,
 void api_history_partition(struct server *s, const struct request *rq, struct response *rs)
 {
 	CLEANUP(api_group_free) struct api_group g = {.view = NULL};
-	CLEANUP(free_steps) struct steps steps = {.list = NULL};
+	CLEANUP(free_steps) struct steps steps = {.span = {.offsets = true}};
 	struct json j = {.out = &rs->body};
-	struct story_span span;
 
 	if (!query_check(rq, "env from to step pretty", rs) || !api_find_group(s, rq, rs, &g))
 		return;
 	const struct view_partition *p = find_partition(g.group, rq, rs);
-	if (p == NULL || !read_span(rq, g.view->as_of_ms, &span, rs))
+	if (p == NULL || !read_span(rq, g.view->as_of_ms, &steps.span, rs))
 		return;
-	span.topic_id = p->topic_id;
-	span.partition = p->partition;
-	rs->type = "application/json";
-	if (!begin(s, &g, &span, &steps, &j)) {
-		problem_answer(rs, 503, "the store cannot be read now, try again");
+	steps.span.topic_id = p->topic_id;
+	steps.span.partition = p->partition;
+	if (!begin(s, rq, &g, &steps, &j, rs))
 		return;
-	}
 	api_str(&j, "topic", p->topic);
 	api_int(&j, "partition", p->partition);
-	put_times(&j, &steps);
-	put_column(&j, "lag", &steps, lag_of);
-	put_column(&j, "committed", &steps, committed_of);
-	put_column(&j, "log_end", &steps, end_of);
+	put_columns(&j, &steps);
 	json_end_object(&j);
 }

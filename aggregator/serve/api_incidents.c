@@ -12,7 +12,6 @@
 #include "aggregator/serve/query.h"
 #include "common/clock.h"
 #include "common/err.h"
-#include "common/glob.h"
 
 #define LIMIT_MAX 1000
 #define NOTE_MAX 256 /* with its NUL; longer notes are refused */
@@ -288,10 +287,8 @@ static bool concerns(void *arg, const char *environment, const char *cluster)
 {
 	const struct seen *seen = arg;
 
-	for (size_t i = 0; i < seen->count; i++)
-		if (glob_match(environment, seen->views[i]->environment) &&
-		    glob_match(cluster, seen->views[i]->cluster))
-			return true;
+	if (api_concerns(seen->views, seen->count, environment, cluster))
+		return true;
 	/* All, or one by its name that no agent has told of yet. */
 	return seen->who->scope == 0 || access_sees(seen->who, environment, cluster);
 }

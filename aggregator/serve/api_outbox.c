@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/serve/api_outbox.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "aggregator/serve/api.h"
-#include "aggregator/serve/exposition.h"
 #include "aggregator/serve/problem.h"
 #include "aggregator/serve/query.h"
 #include "common/clock.h"
@@ -86,44 +86,32 @@ void api_outbox(struct server *s, const struct request *rq, struct response *rs)
 	json_end_object(&j);
 }
 
-/* --- metrics --- */
-
-static void put_total(struct buf *b, const char *result, uint64_t count)
+/* An id in a path: digits. */
+static bool get_id(const struct request *rq, uint64_t *ret_id)
 {
-	buf_puts(b, "warren_alert_messages_total{");
-	exposition_label(b, "result", result);
-	exposition_labels_end(b);
-	buf_put_u64(b, count);
-	buf_putc(b, '\n');
+	const char *text = rq->args[0];
+	size_t size = strlen(text);
+
+	if (size == 0 || size > 18 || strspn(text, "0123456789") != size)
+		return false;
+	*ret_id = strtoull(text, NULL, 10);
+	return true;
 }
 
-static void put_gauge(struct buf *b, const char *name, const char *help, uint64_t value)
+void api_outbox_retry(struct server *s, const struct request *rq, struct response *rs)
 {
-	exposition_family(b, name, "gauge", help);
-	buf_puts(b, name);
-	buf_putc(b, ' ');
-	buf_put_u64(b, value);
-	buf_putc(b, '\n');
-}
+	const struct server_alarms *a = &server_calls(s)->alarms;
+	uint64_t id = 0;
+	int err = ERR_NOT_FOUND;
 
-void api_outbox_metrics(struct buf *b, const struct server_calls *calls, const struct access *who)
-{
-	const struct server_alarms *a = &calls->alarms;
-	struct server_delivery d = {0};
-
-	if (a->delivery == NULL || who->scope != 0)
-		return;
-	a->delivery(a->arg, &d);
-	int64_t age_ms = d.oldest_ms == 0 ? 0 : MAX(clock_wall_ms() - d.oldest_ms, (int64_t)0);
-
-	put_gauge(b, "warren_alert_messages_waiting", "Messages not delivered yet", d.waiting);
-	put_gauge(b, "warren_alert_messages_held", "Of them, left to another replica", d.held);
-	put_gauge(b, "warren_alert_oldest_message_seconds", "Age of the oldest that waits",
-		  (uint64_t)(age_ms / 1000));
-	put_gauge(b, "warren_alert_sends", "Whether this replica sends", d.sends);
-	exposition_family(b, "warren_alert_messages_total", "counter",
-			  "Attempts to deliver a message since the start, by result");
-	put_total(b, "sent", d.sent);
-	put_total(b, "dead", d.dead);
-	put_total(b, "retry", d.retries);
+	if (a->retry != NULL && get_id(rq, &id))
+		err = a->retry(a->arg, id);
+	if (err == ERR_OK)
+		rs->status = 204;
+	else if (err == ERR_NOT_FOUND)
+		problem_answer(rs, 404, "there is no dead message of this id");
+	else if (err == ERR_LIMIT)
+		problem_answer(rs, 409, "too many messages wait already");
+	else
+		problem_answer(rs, 503, "the store takes no writes now, try again");
 }

@@ -5,9 +5,9 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/random.h>
 
+#include "aggregator/serve/accept.h"
 #include "aggregator/serve/api.h"
 #include "aggregator/serve/cache.h"
 #include "aggregator/serve/gzip.h"
@@ -61,16 +61,7 @@ static uint64_t tag_of_start(uint64_t tag)
 /* Whether the client takes gzip: it is named, and not with a weight of 0. */
 static bool takes_gzip(const struct request *rq)
 {
-	const char *at =
-		rq->accept_encoding != NULL ? strcasestr(rq->accept_encoding, "gzip") : NULL;
-
-	if (at == NULL)
-		return false;
-	at += strlen("gzip");
-	at += strspn(at, " \t;");
-	if (strncasecmp(at, "q=", 2) != 0)
-		return true;
-	return strspn(at + 2, "0.") < strcspn(at + 2, ", \t");
+	return accept_weight(rq->accept_encoding, "gzip") > 0;
 }
 
 /* The request as the cache knows it: what is asked for, and in which form. */

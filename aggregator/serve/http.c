@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "aggregator/serve/clients.h"
 #include "aggregator/serve/headers.h"
+#include "aggregator/serve/http_answer.h"
 #include "aggregator/serve/listen.h"
 #include "aggregator/serve/stream.h"
 #include "aggregator/serve/tls.h"
@@ -25,7 +25,7 @@
 #define THREADS 4
 #define CONNECTIONS_MAX (THREADS * 120U)
 #define CONNECTION_MEMORY ((size_t)32 * 1024) /* request line, headers and the buffers of one */
-#define STREAM_BLOCK ((size_t)8 * 1024)       /* of a stream, at a time */
+#define PARAMETERS_MAX 400                    /* of a query: there is no room for more */
 #define COMPLAINTS_EVERY_MS 10000
 #define FINISH_MS 2000 /* at the end, for answers that are being sent */
 #define ASK_MS 15000   /* for a whole request, beyond the time that a client may be silent */
@@ -75,6 +75,18 @@ static struct client *client_of(struct MHD_Connection *connection)
 
 /* --- requests --- */
 
+/* For more parameters than it has room for libmicrohttpd has no room for an answer either, and
+ * keeps the connection until it has been idle for long. */
+static void end_if_no_room(const char *target, const struct client *client)
+{
+	size_t parameters = 0;
+
+	for (const char *at = strchrnul(target, '?'); *at != '\0'; at++)
+		parameters += *at == '&';
+	if (parameters > PARAMETERS_MAX && client != NULL)
+		shutdown(client->fd, SHUT_RDWR);
+}
+
 /* Called with the target as it came, before libmicrohttpd cuts and unescapes it. */
 static void *begin_exchange(void *arg, const char *uri, struct MHD_Connection *connection)
 {
@@ -89,6 +101,7 @@ static void *begin_exchange(void *arg, const char *uri, struct MHD_Connection *c
 			       .end = (uintptr_t)uri + size - 1,
 			       .client = client_of(connection)};
 	memcpy(x->target, target, size);
+	end_if_no_room(target, x->client);
 	return x;
 }
 
@@ -135,177 +148,9 @@ static enum method method_of(const char *name)
 
 /* --- answers --- */
 
-static void unref_body(void *arg)
-{
-	struct body *body = arg;
-
-	body_unref(&body);
-}
-
-/* What an answer of two parts holds on to until it is sent. */
-struct parts {
-	char *own;
-	struct body *shared;
-};
-
-static void free_parts(void *arg)
-{
-	struct parts *parts = arg;
-
-	free(parts->own);
-	body_unref(&parts->shared);
-	free(parts);
-}
-
-static struct MHD_Response *response_of_parts(struct response *rs)
-{
-	struct parts *parts = malloc(sizeof(*parts));
-
-	if (parts == NULL)
-		return NULL;
-	*parts = (struct parts){rs->body.data, rs->shared};
-	const struct MHD_IoVec iov[] = {{rs->body.data, rs->body.size},
-					{rs->shared->data, rs->shared->size}};
-	struct MHD_Response *response =
-		MHD_create_response_from_iovec(iov, ARRAY_LEN(iov), free_parts, parts);
-	if (response == NULL) {
-		free(parts);
-		return NULL;
-	}
-	rs->body = (struct buf){.limit = 0};
-	rs->shared = NULL;
-	return response;
-}
-
-/* An answer that goes on as things happen. */
-struct flow {
-	struct MHD_Connection *connection;
-	struct stream_reader *reader;
-};
-
-static void resume(void *arg)
-{
-	MHD_resume_connection(arg);
-}
-
-static ssize_t on_flow(void *arg, uint64_t position, char *out, size_t max)
-{
-	struct flow *flow = arg;
-	ptrdiff_t size = stream_read(flow->reader, out, max);
-
-	(void)position;
-	if (size < 0)
-		return MHD_CONTENT_READER_END_OF_STREAM;
-	if (size > 0)
-		return size;
-	MHD_suspend_connection(flow->connection);
-	stream_await(flow->reader, resume, flow->connection);
-	return 0;
-}
-
-static void free_flow(void *arg)
-{
-	struct flow *flow = arg;
-
-	stream_reader_free(&flow->reader);
-	free(flow);
-}
-
-static struct MHD_Response *response_of_stream(struct MHD_Connection *connection,
-					       struct response *rs)
-{
-	struct flow *flow = malloc(sizeof(*flow));
-
-	if (flow == NULL)
-		return NULL;
-	*flow = (struct flow){connection, rs->stream};
-	struct MHD_Response *response = MHD_create_response_from_callback(
-		MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_flow, flow, free_flow);
-	if (response == NULL)
-		free(flow);
-	else
-		rs->stream = NULL;
-	return response;
-}
-
-/* rs's bytes without a copy; what is taken over is gone from rs. */
-static struct MHD_Response *response_of(struct response *rs)
-{
-	struct MHD_Response *response = NULL;
-
-	if (rs->shared != NULL && rs->body.size > 0)
-		return response_of_parts(rs);
-	if (rs->shared != NULL) {
-		response = MHD_create_response_from_buffer_with_free_callback_cls(
-			rs->shared->size, rs->shared->data, unref_body, rs->shared);
-		if (response != NULL)
-			rs->shared = NULL;
-		return response;
-	}
-	response = MHD_create_response_from_buffer(rs->body.size, rs->body.data,
-						   MHD_RESPMEM_MUST_FREE);
-	if (response != NULL)
-		rs->body = (struct buf){.limit = 0};
-	return response;
-}
-
-static enum MHD_Result add_header(struct MHD_Response *response, const char *name,
-				  const char *value)
-{
-	if (value == NULL || *value == '\0')
-		return MHD_YES;
-	return MHD_add_response_header(response, name, value);
-}
-
-static enum MHD_Result add_headers(struct MHD_Response *response,
-				   const struct response_header *headers)
-{
-	for (; headers != NULL && headers->name != NULL; headers++) {
-		if (add_header(response, headers->name, headers->value) != MHD_YES)
-			return MHD_NO;
-	}
-	return MHD_YES;
-}
-
 static const char *header_of(struct MHD_Connection *connection, const char *name)
 {
 	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
-}
-
-/* close: nothing that follows on this connection can be trusted to be a request. */
-static enum MHD_Result send_answer(const struct http *h, struct MHD_Connection *connection,
-				   struct response *rs, bool close)
-{
-	struct MHD_Response *response =
-		rs->stream != NULL ? response_of_stream(connection, rs) : response_of(rs);
-	char retry[16] = "";
-
-	if (rs->retry_after_s > 0)
-		snprintf(retry, sizeof(retry), "%u", rs->retry_after_s);
-	if (response == NULL)
-		return MHD_NO;
-	const char *location = rs->location.size > 0 ? buf_str(&rs->location) : NULL;
-	const char *link = rs->link.size > 0 ? buf_str(&rs->link) : NULL;
-	enum MHD_Result ok = MHD_YES;
-	if (add_header(response, "Content-Type", rs->type) != MHD_YES ||
-	    add_header(response, "Access-Control-Allow-Origin",
-		       server_config(h->server)->allow_origin) != MHD_YES ||
-	    add_header(response, "X-Content-Type-Options", rs->nosniff ? "nosniff" : NULL) !=
-		    MHD_YES ||
-	    add_header(response, "Allow", rs->allow) != MHD_YES ||
-	    add_header(response, "WWW-Authenticate", rs->challenges[0]) != MHD_YES ||
-	    add_header(response, "WWW-Authenticate", rs->challenges[1]) != MHD_YES ||
-	    add_header(response, "Retry-After", retry) != MHD_YES ||
-	    add_header(response, "ETag", rs->etag) != MHD_YES ||
-	    add_header(response, "Link", link) != MHD_YES ||
-	    add_headers(response, rs->headers) != MHD_YES ||
-	    add_header(response, "Connection", close ? "close" : NULL) != MHD_YES ||
-	    add_header(response, "Location", location) != MHD_YES)
-		ok = MHD_NO;
-	if (ok == MHD_YES)
-		ok = MHD_queue_response(connection, (unsigned)rs->status, response);
-	MHD_destroy_response(response);
-	return ok;
 }
 
 /* The address of the client, IPv4 mapped into IPv6. */
@@ -364,9 +209,9 @@ static enum MHD_Result answer(const struct http *h, struct MHD_Connection *conne
 
 	put_address(connection, rq.from);
 	server_handle(h->server, &rq, &rs);
-	enum MHD_Result ok = send_answer(h, connection, &rs, false);
+	bool ok = http_answer(connection, &rs, server_config(h->server)->allow_origin, false);
 	response_free(&rs);
-	return ok;
+	return ok ? MHD_YES : MHD_NO;
 }
 
 static enum MHD_Result refuse(const struct http *h, struct MHD_Connection *connection,
@@ -379,9 +224,9 @@ static enum MHD_Result refuse(const struct http *h, struct MHD_Connection *conne
 	server_refuse(h->server, &rq, status, message, &rs);
 	if (status == 405)
 		snprintf(rs.allow, sizeof(rs.allow), "DELETE, GET, HEAD, OPTIONS, POST, PUT");
-	enum MHD_Result ok = send_answer(h, connection, &rs, true);
+	bool ok = http_answer(connection, &rs, server_config(h->server)->allow_origin, true);
 	response_free(&rs);
-	return ok;
+	return ok ? MHD_YES : MHD_NO;
 }
 
 /* --- the calls of libmicrohttpd --- */
@@ -458,6 +303,8 @@ static PRINTF_LIKE(2, 0) void on_complaint(void *arg, const char *fmt, va_list a
 	int64_t now = clock_mono_ms();
 	int_fast64_t due = atomic_load(&h->next_complaint_ms);
 
+	if (strncmp(fmt, "Failed to send", 14) == 0)
+		return; /* the client has left, as those of a stream do at some time */
 	if (now < due || !atomic_compare_exchange_strong(&h->next_complaint_ms, &due,
 							 now + COMPLAINTS_EVERY_MS)) {
 		atomic_fetch_add(&h->complaints, 1);

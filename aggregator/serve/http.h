@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * http - sockets to server_handle() and back. The only user of libmicrohttpd.
+ * http - sockets to server_handle() and back. With http_answer.c the only user of libmicrohttpd.
  *
  * Its threads are its own. Limits on what a client may send or hold are kept here, all but those
  * of the path: connections in all and for each address, header bytes, body bytes, silence,

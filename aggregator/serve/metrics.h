@@ -2,19 +2,24 @@
 #pragma once
 
 /*
- * metrics - the board as Prometheus reads it: Burrow's six families under their names, and
- * Warren's.
+ * metrics - /metrics: the board as Prometheus reads it, Burrow's six families under their names and
+ * Warren's, in the older text format or in OpenMetrics 1.0, plain or as gzip.
  *
- * What grows with groups and partitions is rendered once for each state of the board, however many
- * scrape it; what is about agents is little, depends on the time, and is rendered for each scrape.
+ * What grows with groups and partitions is made into a sheet for each cluster once a pass, by a
+ * thread of its own as long as somebody scrapes; a scrape copies sheets. Until the sheet of a new
+ * pass is there, in some 100 ms, the one before is sent; what was deleted is not in any.
  */
 
 #include "aggregator/serve/server.h"
 
-struct metrics; /* the last rendering; thread safe */
+struct metrics; /* thread safe */
 
-/* NULL: no memory. */
-struct metrics *metrics_new(void);
-void metrics_free(struct metrics **m);
+/* board and config are borrowed. -ENOMEM, -EAGAIN: no thread. Caller owns *ret_m. */
+MUST_CHECK int metrics_start(struct board *board, const struct server_config *config,
+			     struct metrics **ret_m);
+void metrics_stop(struct metrics **m);
+
+/* Something of the cluster was deleted: what was prepared of it must not be sent any more. */
+void metrics_forget(struct metrics *m, uint32_t cluster_id);
 
 void metrics_scrape(struct server *s, const struct request *rq, struct response *rs);

@@ -36,18 +36,26 @@ static int unescape_value(const char *value, size_t size, char *text)
 	return route_unescape(text);
 }
 
-int query_get(const struct request *rq, const char *name, char text[static REQUEST_TARGET_MAX + 1])
+int query_next(const char **at, const char *name, char text[static REQUEST_TARGET_MAX + 1])
 {
 	size_t name_size = strlen(name);
 
-	for (const char *at = rq->query; *at != '\0';) {
-		size_t size = strcspn(at, "&");
+	while (**at != '\0') {
+		const char *one = *at;
+		size_t size = strcspn(one, "&");
 
-		if (size > name_size && at[name_size] == '=' && strncmp(at, name, name_size) == 0)
-			return unescape_value(at + name_size + 1, size - name_size - 1, text);
-		at += size + (at[size] == '&');
+		*at += size + (one[size] == '&');
+		if (size > name_size && one[name_size] == '=' && strncmp(one, name, name_size) == 0)
+			return unescape_value(one + name_size + 1, size - name_size - 1, text);
 	}
 	return ERR_NOT_FOUND;
+}
+
+int query_get(const struct request *rq, const char *name, char text[static REQUEST_TARGET_MAX + 1])
+{
+	const char *at = rq->query;
+
+	return query_next(&at, name, text);
 }
 
 /* The place, from 1 on, of a word of size bytes in a list parted by blanks; 0: it is not there. */
@@ -106,32 +114,48 @@ static bool is_flag(const char *value)
 	return false;
 }
 
-bool query_check(const struct request *rq, const char *allowed, struct response *rs)
+/* One parameter of size bytes, whose name is known. */
+static bool check_value(const char *at, size_t size, size_t name_size, struct response *rs)
 {
 	char text[REQUEST_TARGET_MAX + 1];
-	uint32_t seen = 0;
+	bool flag = word_place(FLAGS, at, name_size) != 0;
 
-	for (const char *at = rq->query; *at != '\0';) {
-		size_t size = strcspn(at, "&");
+	if (size == name_size)
+		return flag || refuse(rs, at, name_size, "needs a value", NULL);
+	if (unescape_value(at + name_size + 1, size - name_size - 1, text) != ERR_OK)
+		return refuse(rs, at, name_size, "must be text whose percent escapes are whole",
+			      NULL);
+	return !flag || is_flag(text) ||
+	       refuse(rs, at, name_size, "must be 1, 0, true or false", NULL);
+}
+
+bool query_check_repeated(const struct request *rq, const char *allowed, const char *repeated,
+			  struct response *rs)
+{
+	uint32_t seen = 0;
+	size_t size = 0;
+
+	for (const char *at = rq->query; *at != '\0'; at += size + (at[size] == '&')) {
 		size_t name_size = strcspn(at, "=&");
 		size_t place = word_place(allowed, at, name_size);
 
-		if (size > 0 && place == 0)
+		size = strcspn(at, "&");
+		if (size == 0)
+			continue;
+		if (place == 0)
 			return refuse(rs, at, name_size, "is no parameter here", allowed);
-		if (size > 0 && (seen & 1u << place) != 0)
+		if ((seen & 1u << place) != 0 && word_place(repeated, at, name_size) == 0)
 			return refuse(rs, at, name_size, "is given twice", NULL);
-		if (size == name_size && size > 0 && word_place(FLAGS, at, size) == 0)
-			return refuse(rs, at, name_size, "needs a value", NULL);
-		if (size > name_size &&
-		    unescape_value(at + name_size + 1, size - name_size - 1, text) != ERR_OK)
-			return refuse(rs, at, name_size,
-				      "must be text whose percent escapes are whole", NULL);
-		if (size > name_size && word_place(FLAGS, at, name_size) != 0 && !is_flag(text))
-			return refuse(rs, at, name_size, "must be 1, 0, true or false", NULL);
+		if (!check_value(at, size, name_size, rs))
+			return false;
 		seen |= 1u << place;
-		at += size + (at[size] == '&');
 	}
 	return true;
+}
+
+bool query_check(const struct request *rq, const char *allowed, struct response *rs)
+{
+	return query_check_repeated(rq, allowed, "", rs);
 }
 
 /* --- the language of lists --- */

@@ -14,9 +14,18 @@
 MUST_CHECK int query_get(const struct request *rq, const char *name,
 			 char text[static REQUEST_TARGET_MAX + 1]);
 
+/* The same for the first NAME from *at on, which then stands behind it; at first *at is rq->query.
+ */
+MUST_CHECK int query_next(const char **at, const char *name,
+			  char text[static REQUEST_TARGET_MAX + 1]);
+
 /* Whether each parameter is one of these names, which are parted by blanks, is there once, and has
  * whole percent escapes. False: refused, rs says what is allowed. */
 bool query_check(const struct request *rq, const char *allowed, struct response *rs);
+
+/* The same, but those of repeated, which are among the allowed, may be there many times. */
+bool query_check_repeated(const struct request *rq, const char *allowed, const char *repeated,
+			  struct response *rs);
 
 /* --- lists --- */
 

@@ -6,12 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aggregator/rules_file.h"
 #include "aggregator/serve/api.h"
 #include "aggregator/serve/problem.h"
 #include "common/conf_value.h"
+#include "common/date.h"
 #include "common/err.h"
-#include "common/glob.h"
 
 /* --- one value --- */
 
@@ -30,7 +29,7 @@ static void put_time(struct json *j, const char *key, int64_t ms)
 {
 	CLEANUP(buf_free) struct buf text = {0};
 
-	rules_file_put_time(&text, ms);
+	date_put(&text, ms);
 	api_str(j, key, buf_str(&text));
 }
 
@@ -188,17 +187,6 @@ static void put_entry(struct json *j, const struct rules_entry *e)
 	json_end_object(j);
 }
 
-/* Whether a rule can concern one of the clusters. */
-static bool concerns(const struct rules_entry *e, struct view *const *views, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (glob_match(e->patterns[RULES_ENVIRONMENT], views[i]->environment) &&
-		    glob_match(e->patterns[RULES_CLUSTER], views[i]->cluster))
-			return true;
-	}
-	return false;
-}
-
 /* The rules, to who sees some of the clusters alone those that can concern them. */
 static void put_entries(struct json *j, struct server *s, const struct request *rq,
 			const struct rules_set *set)
@@ -211,7 +199,11 @@ static void put_entries(struct json *j, struct server *s, const struct request *
 	json_key(j, "rules");
 	json_begin_array(j);
 	for (size_t i = 0; i < count; i++) {
-		if (rq->who->scope == 0 || concerns(&entries[i], views, view_count))
+		const char *const *patterns = entries[i].patterns;
+
+		if (rq->who->scope == 0 ||
+		    api_concerns(views, view_count, patterns[RULES_ENVIRONMENT],
+				 patterns[RULES_CLUSTER]))
 			put_entry(j, &entries[i]);
 	}
 	json_end_array(j);

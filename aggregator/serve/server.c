@@ -14,9 +14,11 @@
 #include "aggregator/serve/api_group.h"
 #include "aggregator/serve/api_history.h"
 #include "aggregator/serve/api_incidents.h"
+#include "aggregator/serve/api_maintenance.h"
 #include "aggregator/serve/api_openapi.h"
 #include "aggregator/serve/api_outbox.h"
 #include "aggregator/serve/api_partition.h"
+#include "aggregator/serve/api_sparks.h"
 #include "aggregator/serve/api_stream.h"
 #include "aggregator/serve/api_topic.h"
 #include "aggregator/serve/cache.h"
@@ -26,6 +28,7 @@
 #include "aggregator/serve/problem.h"
 #include "aggregator/serve/route.h"
 #include "aggregator/serve/rules_api.h"
+#include "aggregator/serve/traffic.h"
 #include "aggregator/serve/v3.h"
 #include "aggregator/serve/v3_config.h"
 #include "aggregator/serve/v3_group.h"
@@ -43,7 +46,7 @@ struct server {
 	struct cache *cache;
 	struct metrics *metrics;
 	atomic_bool ready;
-	atomic_uint_fast64_t answered[6]; /* by the first digit of the status */
+	struct traffic traffic;
 	char host[256];
 };
 
@@ -86,6 +89,7 @@ static const struct route ROUTES[] = {
 	{METHOD_GET, "/api/v1/environments/:environment/groups", api_environment_groups,
 	 ACCESS_NEEDS_READ},
 	{METHOD_GET, "/api/v1/groups", api_groups, ACCESS_NEEDS_READ},
+	{METHOD_GET, "/api/v1/sparklines", api_sparks, ACCESS_NEEDS_READ},
 	{METHOD_GET, "/api/v1/clusters", api_clusters, ACCESS_NEEDS_READ},
 	{METHOD_GET, "/api/v1/clusters/:cluster", api_cluster, ACCESS_NEEDS_READ},
 	{METHOD_GET, "/api/v1/clusters/:cluster/topics", api_topics, ACCESS_NEEDS_READ},
@@ -119,6 +123,10 @@ static const struct route ROUTES[] = {
 	{METHOD_GET, "/api/v1/clusters/:cluster/groups/:group/rules", rules_api_group,
 	 ACCESS_NEEDS_READ},
 
+	{METHOD_GET, "/api/v1/maintenance", api_maintenance, ACCESS_NEEDS_READ},
+	{METHOD_POST, "/api/v1/maintenance", api_maintenance_add, ACCESS_NEEDS_ADMIN},
+	{METHOD_DELETE, "/api/v1/maintenance/:id", api_maintenance_delete, ACCESS_NEEDS_ADMIN},
+
 	{METHOD_GET, "/api/v1/incidents", api_incidents, ACCESS_NEEDS_READ},
 	{METHOD_GET, "/api/v1/incidents/:id", api_incident, ACCESS_NEEDS_READ},
 	{METHOD_POST, "/api/v1/incidents/:id/acknowledge", api_incident_acknowledge,
@@ -129,6 +137,7 @@ static const struct route ROUTES[] = {
 	{METHOD_DELETE, "/api/v1/silences/:id", api_silence_delete, ACCESS_NEEDS_ADMIN},
 
 	{METHOD_GET, "/api/v1/outbox", api_outbox, ACCESS_NEEDS_READ},
+	{METHOD_POST, "/api/v1/outbox/:id/retry", api_outbox_retry, ACCESS_NEEDS_ADMIN_OF_ALL},
 
 	{METHOD_GET, "/burrow/admin", health_admin, ACCESS_NEEDS_NOTHING},
 	{METHOD_GET, "/burrow/admin/ready", health_admin_ready, ACCESS_NEEDS_NOTHING},
@@ -140,9 +149,11 @@ static const struct route ROUTES[] = {
 static int fill_in(struct server *s)
 {
 	s->cache = cache_new(CACHE_BYTES);
-	s->metrics = metrics_new();
-	if (s->cache == NULL || s->metrics == NULL)
+	if (s->cache == NULL)
 		return -ENOMEM;
+	int err = metrics_start(s->board, &s->config, &s->metrics);
+	if (err != ERR_OK)
+		return err;
 	if (s->config.host[0] != '\0')
 		return ERR_OK;
 	s->config.host = s->host;
@@ -175,7 +186,7 @@ void server_free(struct server **s)
 	if (gone == NULL)
 		return;
 	cache_free(&gone->cache);
-	metrics_free(&gone->metrics);
+	metrics_stop(&gone->metrics);
 	free(gone);
 }
 
@@ -254,14 +265,10 @@ struct view *server_find_view(struct server *s, const struct request *rq, const 
 	return found;
 }
 
-uint64_t server_board_serial(struct server *s)
-{
-	return board_serial(s->board);
-}
-
 void server_drop_group(struct server *s, uint32_t cluster_id, uint32_t group_id, const char *topic)
 {
 	board_drop_group(s->board, cluster_id, group_id, topic);
+	metrics_forget(s->metrics, cluster_id);
 }
 
 struct cache *server_cache(struct server *s)
@@ -379,14 +386,16 @@ static void handle(struct server *s, struct request *rq, struct response *rs)
 
 void server_handle(struct server *s, struct request *rq, struct response *rs)
 {
+	int64_t began_us = clock_mono_us();
+
 	response_init(rs);
 	handle(s, rq, rs);
-	atomic_fetch_add_explicit(&s->answered[MIN(rs->status / 100, 5)], 1, memory_order_relaxed);
+	traffic_add(&s->traffic, rq, rs->status, clock_mono_us() - began_us);
 }
 
-uint64_t server_answered(struct server *s, unsigned digit)
+const struct traffic *server_traffic(const struct server *s)
 {
-	return atomic_load_explicit(&s->answered[digit], memory_order_relaxed);
+	return &s->traffic;
 }
 
 struct stream *server_stream(struct server *s)

@@ -13,6 +13,7 @@
 #include "aggregator/serve/auth.h"
 #include "aggregator/serve/request.h"
 #include "aggregator/store/past.h"
+#include "common/histogram.h"
 
 /* How the store hands over the points of one partition, oldest first. */
 typedef void server_emit(void *emit_arg, const struct view_partition *p,
@@ -28,8 +29,7 @@ struct server_ingest {
 	uint64_t connections; /* now */
 	uint64_t batches, rows, duplicates, rejected, lost;
 	uint64_t transactions; /* committed */
-	uint64_t passes;       /* judged */
-	uint64_t judge_us;     /* that took so long, all together */
+	struct histogram_counts judging; /* passes, and how long each took */
 	uint64_t busy;         /* requests that were put off for want of room */
 	uint64_t connections_refused, connections_idle, connections_silent;
 	uint64_t hellos_refused, hellos_stale, batches_forged, batches_foreign, batches_delayed;
@@ -116,6 +116,9 @@ struct server_alarms {
 	/* Append the objects of messages, the oldest first. Both NULL: there are none. */
 	int (*outbox)(void *arg, struct server_outbox_ask *ask, struct buf *out);
 	void (*delivery)(void *arg, struct server_delivery *ret_d);
+
+	/* Put a message that is dead back. ERR_NOT_FOUND: there is none; ERR_LIMIT, ERR_TIMEOUT. */
+	int (*retry)(void *arg, uint64_t id);
 };
 
 /* An agent that has said hello since the start. */
@@ -172,6 +175,10 @@ struct server_calls {
 	/* Have the rules file read again, as rulebook_reload() does. */
 	int (*reload_rules)(void *arg, struct buf *errors, bool *ret_changed);
 
+	/* Maintenance by hand, which is among the rules: see rulebook_maintain(). */
+	int (*maintain)(void *arg, struct rules_maintenance *m);
+	int (*end_maintenance)(void *arg, uint64_t id);
+
 	/* Incidents. arg NULL: there are none. */
 	struct server_alarms alarms;
 };
@@ -199,6 +206,7 @@ struct server_config {
 
 struct route;
 struct server;
+struct traffic;
 
 /* board is borrowed and outlives the server. Caller frees *ret_s with server_free(), after the
  * HTTP server has stopped. */
@@ -211,9 +219,6 @@ void server_set_ready(struct server *s, bool ready);
 
 /* Answer rq; caller frees *rs with response_free(). */
 void server_handle(struct server *s, struct request *rq, struct response *rs);
-
-/* Requests answered since the start, by the first digit of their status, 1 to 5. */
-uint64_t server_answered(struct server *s, unsigned digit);
 
 /* An error in the form of the API that is asked, v3 for all else; what rs held is gone. */
 void server_refuse(const struct server *s, const struct request *rq, int status,
@@ -236,9 +241,6 @@ struct view *server_find_view(struct server *s, const struct request *rq, const 
 /* All that he sees, referenced, sorted by cluster name. Caller unrefs each and frees the array. */
 size_t server_all_views(struct server *s, const struct request *rq, struct view ***ret_views);
 
-/* Changes with every view. */
-uint64_t server_board_serial(struct server *s);
-
 /* See board_drop_group(). */
 void server_drop_group(struct server *s, uint32_t cluster_id, uint32_t group_id, const char *topic);
 
@@ -246,5 +248,6 @@ const struct server_config *server_config(const struct server *s);
 const struct server_calls *server_calls(const struct server *s);
 struct cache *server_cache(struct server *s);
 struct metrics *server_metrics(struct server *s);
+const struct traffic *server_traffic(const struct server *s); /* since the start */
 struct stream *server_stream(struct server *s); /* NULL: none */
 bool server_ready(const struct server *s);

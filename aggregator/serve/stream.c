@@ -9,23 +9,18 @@
 #include <time.h>
 
 #include "aggregator/serve/changes.h"
+#include "aggregator/serve/ring.h"
 #include "common/buf.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/glob.h"
+#include "common/mem.h"
 
-#define EVENTS 4096                 /* kept for readers that come back */
-#define BYTES_MAX ((size_t)8 << 20) /* of all of them */
-#define LOOK_MS 100                 /* between two looks at the board */
-#define SILENCE_MS 15000            /* then a comment is sent: proxies give silent streams up */
-#define CHUNK ((size_t)16 * 1024)   /* bytes gathered for a reader at a time */
-
-/* One event as it is sent. */
-struct event {
-	char *environment, *cluster, *group; /* group "": it is of the cluster */
-	char *text;
-	size_t size;
-};
+#define LOOK_MS 100               /* between two looks at the board */
+#define SILENCE_MS 15000          /* then a comment is sent: proxies give silent streams up */
+#define CHUNK ((size_t)16 * 1024) /* bytes gathered for a reader at a time, */
+#define STEPS 1024                /* out of so many events: others wait for the lock */
+#define RECALL_MS 900000          /* before the start: for who was away while it was restarted */
 
 struct stream_reader {
 	struct stream *stream;
@@ -41,18 +36,29 @@ struct stream_reader {
 	void *wake_arg;
 };
 
+static char *copy(const char *s)
+{
+	return s == NULL ? NULL : mem_copy(s);
+}
+
+/* Events of before the start, until they are in the ring. */
+struct past {
+	struct stream_event *list; /* with texts of their own */
+	size_t count, cap;
+};
+
 struct stream {
 	struct board *board;
 	pthread_t thread;
+	bool running;
 	struct changes *changes; /* the thread's */
-	uint64_t
-		started; /* part of the numbers: those of another run of the program are not ours */
+	struct past past;        /* for the time of stream_start() */
+	uint64_t started;        /* part of the ids: those of another stream have other numbers */
 
 	pthread_mutex_t lock;
-	pthread_cond_t more;         /* for the thread: it is to end */
-	struct event events[EVENTS]; /* a ring */
-	uint64_t first, end;         /* numbers: the oldest there is, and the next */
-	size_t bytes;
+	pthread_cond_t more; /* for the thread: it is to end */
+	struct ring *ring;
+	int64_t told_ms; /* see changes_told_ms(), as of the look before this one */
 	struct stream_reader *readers;
 	size_t reader_count;
 	bool closed;
@@ -60,61 +66,43 @@ struct stream {
 
 /* --- the ring; all with the lock held --- */
 
-static void drop_oldest(struct stream *s)
+static void put_id(const struct stream *s, struct buf *out, uint64_t number, int64_t told_ms)
 {
-	struct event *e = &s->events[s->first++ % EVENTS];
-
-	s->bytes -= e->size;
-	free(e->environment);
-	free(e->cluster);
-	free(e->group);
-	free(e->text);
-	*e = (struct event){0};
+	buf_printf(out, "id: %" PRIx64 "-%" PRIu64 "-%" PRIx64 "\n", s->started, number,
+		   (uint64_t)told_ms);
 }
 
-static char *copy(const char *s)
+/* told_ms: what happened up to then has been told by the time one hears of this. passed: of which
+ * cluster a new pass makes it worthless; 0: none. */
+static void add(struct stream *s, const struct stream_event *e, int64_t told_ms, uint32_t passed)
 {
-	char *c = s == NULL ? NULL : strdup(s);
+	CLEANUP(buf_free) struct buf text = {0};
 
-	if (s != NULL && c == NULL)
-		abort();
-	return c;
-}
-
-static void put_id(const struct stream *s, struct buf *out, uint64_t number)
-{
-	buf_printf(out, "id: %" PRIx64 "-%" PRIu64 "\n", s->started, number);
-}
-
-static void add(struct stream *s, const char *name, const char *environment, const char *cluster,
-		const char *group, const char *data)
-{
-	struct buf text = {0};
-
-	put_id(s, &text, s->end);
-	buf_printf(&text, "event: %s\ndata: ", name);
-	buf_puts(&text, data);
+	put_id(s, &text, ring_end(s->ring), told_ms);
+	buf_printf(&text, "event: %s\ndata: ", e->event);
+	buf_puts(&text, e->data);
 	buf_puts(&text, "\n\n");
-	if (text.err != ERR_OK) {
-		buf_free(&text);
+	if (text.err != ERR_OK)
 		return;
-	}
-	while (s->end - s->first == EVENTS ||
-	       (s->end != s->first && s->bytes + text.size > BYTES_MAX))
-		drop_oldest(s);
-	s->bytes += text.size;
-	s->events[s->end++ % EVENTS] = (struct event){.environment = copy(environment),
-						      .cluster = copy(cluster),
-						      .group = copy(group),
-						      .text = text.data,
-						      .size = text.size};
+	const struct ring_event event = {
+		.environment = e->environment,
+		.cluster = e->cluster,
+		.group = e->group,
+		.text = text.data,
+		.size = text.size,
+		.at_ms = e->at_ms,
+	};
+	if (passed != 0)
+		ring_replace(s->ring, passed, &event);
+	else
+		ring_add(s->ring, &event);
 }
 
 /* --- readers --- */
 
 static bool due(const struct stream_reader *r, int64_t now_mono)
 {
-	return r->stream->closed || r->at != r->stream->end ||
+	return r->stream->closed || r->at != ring_end(r->stream->ring) ||
 	       now_mono - r->said_mono >= SILENCE_MS;
 }
 
@@ -134,12 +122,24 @@ static void wake_readers(struct stream *s)
 	}
 }
 
-static bool wants(const struct stream_reader *r, const struct event *e)
+static bool wants(const struct stream_reader *r, const struct ring_event *e)
 {
 	return access_sees(r->who, e->environment, e->cluster) &&
 	       (r->env == NULL || glob_match(r->env, e->environment)) &&
 	       (r->cluster == NULL || glob_match(r->cluster, e->cluster)) &&
 	       (r->group == NULL || e->group[0] == '\0' || glob_match(r->group, e->group));
+}
+
+static void gather_events(struct stream_reader *r)
+{
+	const struct ring *ring = r->stream->ring;
+
+	for (size_t i = 0; i < STEPS && r->at != ring_end(ring) && r->text.size < CHUNK; i++) {
+		const struct ring_event *e = ring_at(ring, r->at++);
+
+		if (e->text != NULL && wants(r, e))
+			buf_put(&r->text, e->text, e->size);
+	}
 }
 
 /* More text for a reader, as far as there is any. With the lock held. */
@@ -149,32 +149,34 @@ static void gather(struct stream_reader *r)
 
 	buf_reset(&r->text);
 	r->sent = 0;
-	if (r->at < s->first || r->at > s->end) {
-		r->at = s->end;
-		put_id(s, &r->text, s->end - 1);
+	if (r->at < ring_first(s->ring) || r->at > ring_end(s->ring)) {
+		r->at = ring_end(s->ring);
+		put_id(s, &r->text, r->at - 1, s->told_ms);
 		buf_puts(&r->text, "event: reset\ndata: {}\n\n");
 	}
-	while (r->at != s->end && r->text.size < CHUNK) {
-		const struct event *e = &s->events[r->at++ % EVENTS];
-
-		if (wants(r, e))
-			buf_put(&r->text, e->text, e->size);
-	}
+	gather_events(r);
 	if (r->text.size == 0 && clock_mono_ms() - r->said_mono >= SILENCE_MS)
 		buf_puts(&r->text, ":\n\n");
 }
 
-/* The number after the one of an id that this stream has given; else one that is not there, which
- * makes a "reset". */
+/* Where one goes on who has heard of the event of this id; a place that there is none, which makes
+ * a "reset", if what came next is not known. With the lock held. */
 static uint64_t after(const struct stream *s, const char *id)
 {
 	char *rest = NULL;
+	uint64_t place = 0;
 	uint64_t started = strtoull(id, &rest, 16);
-
-	if (started != s->started || *rest != '-')
+	if (*rest != '-')
 		return UINT64_MAX;
 	uint64_t number = strtoull(rest + 1, &rest, 10);
-	return *rest == '\0' ? number + 1 : UINT64_MAX;
+	if (*rest != '-')
+		return UINT64_MAX;
+	int64_t told_ms = strtoll(rest + 1, &rest, 16);
+	if (*rest != '\0')
+		return UINT64_MAX;
+	if (started == s->started)
+		return number + 1;
+	return told_ms > 0 && ring_find(s->ring, told_ms, &place) ? place : UINT64_MAX;
 }
 
 /* With the lock held. */
@@ -204,7 +206,7 @@ int stream_open(struct stream *s, const struct stream_wish *wish, struct stream_
 	/* Something at once, so that the headers go out, and the client knows that it is heard. */
 	buf_puts(&r->text, "retry: 2000\n\n");
 	pthread_mutex_lock(&s->lock);
-	r->at = wish->last_id == NULL ? s->end : after(s, wish->last_id);
+	r->at = wish->last_id == NULL ? ring_end(s->ring) : after(s, wish->last_id);
 	if (s->closed || !has_room(s, wish->from)) {
 		err = ERR_LIMIT;
 	} else {
@@ -287,7 +289,24 @@ void stream_await(struct stream_reader *r, void (*wake)(void *arg), void *arg)
 
 static void on_change(void *arg, const struct change *c)
 {
-	add(arg, c->event, c->environment, c->cluster, c->group, c->data);
+	struct stream *s = arg;
+	const struct stream_event e = {.at_ms = c->at_ms,
+				       .event = c->event,
+				       .environment = c->environment,
+				       .cluster = c->cluster,
+				       .group = c->group,
+				       .data = c->data};
+
+	add(s, &e, s->told_ms, c->group[0] == '\0' ? c->cluster_id : 0);
+}
+
+/* The agents' clocks may be ahead of what people do here. */
+static void note_told(struct stream *s)
+{
+	int64_t told_ms = changes_told_ms(s->changes);
+	int64_t now_ms = clock_wall_ms();
+
+	s->told_ms = MIN(told_ms, now_ms);
 }
 
 static void nap(struct stream *s)
@@ -316,13 +335,14 @@ static void *run(void *arg)
 		serial = now;
 		pthread_mutex_lock(&s->lock);
 		changes_each(s->changes, on_change, s);
+		note_told(s);
 		wake_readers(s);
 	}
 	pthread_mutex_unlock(&s->lock);
 	return NULL;
 }
 
-int stream_start(struct board *board, struct stream **ret_s)
+int stream_new(struct board *board, struct stream **ret_s)
 {
 	struct stream *s = calloc(1, sizeof(*s));
 	pthread_condattr_t attr;
@@ -331,7 +351,7 @@ int stream_start(struct board *board, struct stream **ret_s)
 		return -ENOMEM;
 	s->board = board;
 	s->started = (uint64_t)clock_wall_ms();
-	s->first = s->end = 1;
+	s->ring = ring_new();
 	s->changes = changes_new();
 	pthread_mutex_init(&s->lock, NULL);
 	/* A clock that is set back would let the thread sleep until it has caught up. */
@@ -339,14 +359,77 @@ int stream_start(struct board *board, struct stream **ret_s)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&s->more, &attr);
 	pthread_condattr_destroy(&attr);
-	int err = -pthread_create(&s->thread, NULL, run, s);
-	if (err != ERR_OK) {
-		s->thread = 0;
-		stream_stop(&s);
-		return err;
-	}
 	*ret_s = s;
 	return ERR_OK;
+}
+
+void stream_know(struct stream *s, const struct view *v)
+{
+	changes_know(s->changes, v);
+}
+
+int64_t stream_since_ms(const struct stream *s)
+{
+	int64_t told_ms = changes_told_ms(s->changes);
+
+	return told_ms == 0 ? clock_wall_ms() : told_ms - RECALL_MS;
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct stream_event *x = a;
+	const struct stream_event *y = b;
+
+	return (x->at_ms > y->at_ms) - (x->at_ms < y->at_ms);
+}
+
+static void free_past(struct past *p)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		free((void *)(uintptr_t)p->list[i].environment);
+		free((void *)(uintptr_t)p->list[i].cluster);
+		free((void *)(uintptr_t)p->list[i].group);
+		free((void *)(uintptr_t)p->list[i].data);
+	}
+	free(p->list);
+	*p = (struct past){.list = NULL};
+}
+
+void stream_recall(struct stream *s, const struct stream_event *e)
+{
+	struct past *p = &s->past;
+
+	p->list = mem_grow(p->list, p->count, &p->cap, sizeof(*p->list));
+	p->list[p->count++] = (struct stream_event){.at_ms = e->at_ms,
+						    .event = e->event,
+						    .environment = copy(e->environment),
+						    .cluster = copy(e->cluster),
+						    .group = copy(e->group),
+						    .data = copy(e->data)};
+}
+
+/* In the order in which they happened, so that whoever has heard of one has heard of all before. */
+static void add_past(struct stream *s)
+{
+	struct past *p = &s->past;
+
+	if (p->count > 1)
+		qsort(p->list, p->count, sizeof(*p->list), by_time);
+	for (size_t i = 0; i < p->count; i++)
+		add(s, &p->list[i], p->list[i].at_ms - 1, 0);
+	free_past(p);
+}
+
+int stream_start(struct stream *s, bool complete)
+{
+	pthread_mutex_lock(&s->lock);
+	note_told(s);
+	ring_begin_at(s->ring, complete ? stream_since_ms(s) : clock_wall_ms());
+	add_past(s);
+	pthread_mutex_unlock(&s->lock);
+	int err = -pthread_create(&s->thread, NULL, run, s);
+	s->running = err == ERR_OK;
+	return err;
 }
 
 void stream_close(struct stream *s)
@@ -366,21 +449,19 @@ void stream_stop(struct stream **s)
 	if (gone == NULL)
 		return;
 	stream_close(gone);
-	if (gone->thread != 0)
+	if (gone->running)
 		pthread_join(gone->thread, NULL);
-	while (gone->first != gone->end)
-		drop_oldest(gone);
+	ring_free(&gone->ring);
 	changes_free(&gone->changes);
 	pthread_cond_destroy(&gone->more);
 	pthread_mutex_destroy(&gone->lock);
 	free(gone);
 }
 
-void stream_tell(struct stream *s, const char *event, const char *environment, const char *cluster,
-		 const char *group, const char *data)
+void stream_tell(struct stream *s, const struct stream_event *e)
 {
 	pthread_mutex_lock(&s->lock);
-	add(s, event, environment, cluster, group, data);
+	add(s, e, s->told_ms, 0);
 	wake_readers(s);
 	pthread_mutex_unlock(&s->lock);
 }

@@ -9,7 +9,13 @@
  * ring of events, the same for all; a reader is a place in that ring. So a slow reader costs
  * nothing: one that was overtaken is told to load anew, by an event "reset".
  *
- * Events: "pass" (a cluster was judged), "status" (of a group), "incident", "reset".
+ * Events: "pass" (a cluster was judged; only the latest of each cluster is kept for who is behind),
+ * "status" (of a group), "incident", "reset".
+ *
+ * An event's id has three parts: when this stream was made, the number of the event, and the time
+ * up to which all that happened has been told by then. Who comes back to the same stream goes on at
+ * the number. For who comes from another, of this program before it was restarted or of a replica,
+ * the time tells where to go on: nothing is left out, and some may come twice.
  */
 
 #include "aggregator/judge/view.h"
@@ -25,17 +31,40 @@ struct stream;
 struct stream_reader;
 
 /* board is borrowed. Caller owns *ret_s. */
-MUST_CHECK int stream_start(struct board *board, struct stream **ret_s);
+MUST_CHECK int stream_new(struct board *board, struct stream **ret_s);
+
+/* --- before it is started: what was before this program was, in this order --- */
+
+/* What was last told of a cluster: see changes_know(). */
+void stream_know(struct stream *s, const struct view *v);
+
+/* Since when it wants to be told of what happened; Unix time. */
+int64_t stream_since_ms(const struct stream *s);
+
+struct stream_event {
+	int64_t at_ms; /* when it happened */
+	const char *event, *environment, *cluster;
+	const char *group; /* "": it is of the cluster */
+	const char *data;  /* an object of JSON, in one line */
+};
+
+/* Something that happened since then; in any order. */
+void stream_recall(struct stream *s, const struct stream_event *e);
+
+/* --- */
+
+/* Begin to look at the board, and to take readers. complete: all that happened since
+ * stream_since_ms() has been recalled. */
+MUST_CHECK int stream_start(struct stream *s, bool complete);
 
 /* Readers see the end of the stream, and are woken. */
 void stream_close(struct stream *s);
 
-/* Once no reader is left. */
+/* Once no reader is left; started or not. */
 void stream_stop(struct stream **s);
 
-/* Tell of something that is not on the board. data is an object of JSON in one line. Any thread. */
-void stream_tell(struct stream *s, const char *event, const char *environment, const char *cluster,
-		 const char *group, const char *data);
+/* Tell of something that is not on the board. Any thread. */
+void stream_tell(struct stream *s, const struct stream_event *e);
 
 /* What one reader wants. Patterns are globs, NULL for all. */
 struct stream_wish {

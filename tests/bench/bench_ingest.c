@@ -5,9 +5,10 @@
  * loopback between them: rows decoded, applied, synced, judged and acknowledged a second.
  *
  *	bench_ingest [agents] [group-partitions of each] [seconds] [rows in a batch]
- *		     [tcp | tls | key] [rows a second at most] [percent behind]
+ *		     [tcp | tls | key] [rows a second at most] [percent behind] [url]
  *
- * tls: certificates on both sides; key: and a code by the agent's key with each batch.
+ * tls: certificates on both sides; key: and a code by the agent's key with each batch. url: only
+ * the agents, of an aggregator that runs there and has not heard of them before.
  *
  * Every group-partition commits in every pass. Most read within one pass what came; so many
  * percent of the groups lag by up to an hour, which takes a look at all that is remembered of the
@@ -324,12 +325,13 @@ static void print_stats(struct writer *w, struct store *st, double seconds,
 	writer_stats(w, &s);
 	getrusage(RUSAGE_SELF, &use);
 	store_usage(st, &used, &limit);
+	uint64_t judged = s.judging.below[HISTOGRAM_BUCKETS - 1];
 	printf("writer: %.0f rows/s in %llu batches, %.1f batches a transaction, %llu passes "
-	       "judged, "
-	       "last in %.1f ms; lost %llu duplicates %llu\n",
+	       "judged, each in %.1f ms; lost %llu duplicates %llu\n",
 	       (double)s.rows / seconds, (unsigned long long)s.batches,
 	       (double)s.batches / (double)MAX(s.transactions, (uint64_t)1),
-	       (unsigned long long)s.passes, (double)s.last_judge_us / 1e3,
+	       (unsigned long long)judged,
+	       (double)s.judging.sum_us / 1e3 / (double)MAX(judged, (uint64_t)1),
 	       (unsigned long long)s.lost, (unsigned long long)s.duplicates);
 	printf("aggregator: max RSS %ld MiB, cpu %.2f s, store %.0f MiB\n", use.ru_maxrss / 1024,
 	       (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
@@ -411,6 +413,10 @@ int main(int argc, char **argv)
 	};
 
 	prepare(&o, argc > 5 ? argv[5] : "tcp");
+	if (argc > 8) {
+		snprintf(o.url, sizeof(o.url), "%s", argv[8]);
+		send_all(&o);
+	}
 	pid_t child = fork();
 
 	if (child == 0) {

@@ -11,6 +11,7 @@
  *	seconds=0       as many as go in so many seconds
  *	groups=10       in a batch, each with partitions=20 partitions
  *	pace_ms=0       time between two passes
+ *	interval_ms=1000  what the agent says of it
  *	fresh=0         1: every pass names new groups, and nothing of the old ones
  *	full=0          1: passes are full ones, what they do not name is gone
  *	epoch=1 instance=0 (random) next=1: of the stream; next is the first batch
@@ -36,13 +37,12 @@
 #include "proto/frame.h"
 #include "proto/wire.h"
 
-#define INTERVAL_MS 1000
 #define AHEAD 64 /* batches sent and not acknowledged, at most */
 #define BATCHES_MAX (LINK_SLOTS - 1)
 
 struct options {
-	int64_t passes, batches, seconds, groups, partitions, pace_ms, fresh, full, epoch, instance,
-		next, drain_s;
+	int64_t passes, batches, seconds, groups, partitions, pace_ms, interval_ms, fresh, full,
+		epoch, instance, next, drain_s;
 };
 
 struct load {
@@ -75,6 +75,7 @@ static bool set_option(struct options *o, const char *text)
 		{"groups", offsetof(struct options, groups)},
 		{"partitions", offsetof(struct options, partitions)},
 		{"pace_ms", offsetof(struct options, pace_ms)},
+		{"interval_ms", offsetof(struct options, interval_ms)},
 		{"fresh", offsetof(struct options, fresh)},
 		{"full", offsetof(struct options, full)},
 		{"epoch", offsetof(struct options, epoch)},
@@ -202,7 +203,7 @@ static bool send_batch(struct load *l, uint64_t seq)
 		.cluster = l->agent,
 		.environment = "LOAD",
 		.pass = (seq - 1) / per_pass + 1,
-		.interval_ms = INTERVAL_MS,
+		.interval_ms = (uint32_t)l->o.interval_ms,
 		.flags = (piece == 0 ? WIRE_PASS_FIRST : 0) |
 			 (piece == per_pass - 1 ? WIRE_PASS_LAST : 0) |
 			 (l->o.full ? WIRE_PASS_FULL : 0),
@@ -210,7 +211,7 @@ static bool send_batch(struct load *l, uint64_t seq)
 	};
 
 	arena_reset(&l->arena);
-	b.pass_at_ms = l->began_ms + (int64_t)b.pass * MAX(l->o.pace_ms, (int64_t)INTERVAL_MS);
+	b.pass_at_ms = l->began_ms + (int64_t)b.pass * MAX(l->o.pace_ms, l->o.interval_ms);
 	put_names(l, &b, piece);
 	put_rows(l, &b);
 	buf_reset(&l->body);
@@ -387,6 +388,7 @@ int main(int argc, char **argv)
 				      .partitions = 20,
 				      .epoch = 1,
 				      .next = 1,
+				      .interval_ms = 1000,
 				      .drain_s = 60}};
 	const struct link_times times = {.redial_ms = 5000, .reply_ms = 20000};
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "aggregator/alert/example.h"
-#include "aggregator/alert/template.h"
+#include "aggregator/alert/template_check.h"
 #include "common/err.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -27,6 +27,18 @@ static void say(const struct template *t, const struct message *m)
 	assert(out.size <= SAID_MAX);
 }
 
+/* As at start: what is wrong is told in one line. */
+static void try(const struct template *t)
+{
+	CLEANUP(buf_free) struct buf errors = {0};
+	const struct fields_at like = {.to = "", .from = "", .sms = ""};
+	int err = template_check(t, "f", TEMPLATE_FOR_OPEN | TEMPLATE_FOR_END, &like, &errors);
+
+	assert(err == ERR_OK || err == ERR_CONFIG);
+	assert((err == ERR_CONFIG) == (errors.size != 0));
+	assert(errors.size == 0 || strcspn(buf_str(&errors), "\n") == errors.size - 1);
+}
+
 static void read_template(const uint8_t *data, size_t size)
 {
 	static struct message *example;
@@ -42,8 +54,10 @@ static void read_template(const uint8_t *data, size_t size)
 	int err = template_parse("f", (const char *)data + 1, size - 1, how, &errors, &t);
 	assert((err == ERR_OK) == (t != NULL));
 	assert((err == ERR_CONFIG) == (errors.size != 0));
-	if (err == ERR_OK)
+	if (err == ERR_OK) {
 		say(t, example);
+		try(t);
+	}
 }
 
 /* What can be read is written as it was. */

@@ -54,6 +54,20 @@ static int no_reload(void *arg, struct buf *errors, bool *ret_changed)
 	return ERR_NOT_FOUND;
 }
 
+static int no_maintenance(void *arg, struct rules_maintenance *m)
+{
+	(void)arg;
+	m->id = 1;
+	return ERR_OK;
+}
+
+static int no_end(void *arg, uint64_t id)
+{
+	(void)arg;
+	(void)id;
+	return ERR_NOT_FOUND;
+}
+
 /* A cluster c with a group g that reads two partitions of t, and one whose name needs escapes. */
 static void publish(struct board *board)
 {
@@ -103,7 +117,9 @@ static struct server *start(struct board *board)
 				     .delete_group_topic = forget_topic,
 				     .offsets = no_offsets,
 				     .rules = no_rules,
-				     .reload_rules = no_reload};
+				     .reload_rules = no_reload,
+				     .maintain = no_maintenance,
+				     .end_maintenance = no_end};
 	struct server *s = NULL;
 
 	story_none(&calls);

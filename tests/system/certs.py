@@ -28,12 +28,13 @@ class Authority:
     def path(self, name):
         return os.path.join(self.dir, name)
 
-    def issue(self, name, alt="DNS:localhost,IP:127.0.0.1", days=30, file=None):
-        """A certificate for both sides of TLS with CN=name: the map {ca_file, cert_file, key_file}
-        of a configuration. days <= 0: one that has expired."""
+    def issue(self, name, alt="DNS:localhost,IP:127.0.0.1", days=30, file=None, subject=None):
+        """A certificate for both sides of TLS with CN=name, or with that subject: the map
+        {ca_file, cert_file, key_file} of a configuration. days <= 0: one that has expired."""
         file = file or name
         key, request, cert, ext = [self.path(file + e) for e in (".key", ".csr", ".pem", ".ext")]
-        run("req", *CURVE, "-keyout", key, "-out", request, "-subj", "/CN=" + name)
+        run("req", *CURVE, "-keyout", key, "-out", request, "-subj",
+            subject or "/CN=" + name)
         os.chmod(key, 0o600)
         with open(ext, "w") as f:
             f.write("basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"

@@ -2,6 +2,7 @@
 """What system tests share: real brokers of each version, and daemons that are always stopped."""
 
 import os
+import subprocess
 import sys
 
 import pytest
@@ -9,8 +10,8 @@ import pytest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "kafka")]
 
-from broker import VERSIONS, Broker  # noqa: E402
-from warren import Agent, Aggregator  # noqa: E402
+from broker import VERSIONS, Broker, die_with_parent  # noqa: E402
+from warren import BUILD, Agent, Aggregator  # noqa: E402
 
 SETTINGS = {"group.coordinator.rebalance.protocols": "classic,consumer",
             "offsets.topic.num.partitions": "5",
@@ -31,6 +32,23 @@ def own_broker(tmp_path):
     """A broker of the newest version for one test, which may do with it as it likes."""
     with Broker(VERSIONS[-1], tmp_path / "kafka", properties=SETTINGS) as b:
         yield b
+
+
+@pytest.fixture(scope="module")
+def demo():
+    """{cluster: bootstrap} of the demonstration's clusters."""
+    process = subprocess.Popen([os.path.join(BUILD, "deploy", "warren-demo")], text=True,
+                               stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                               preexec_fn=die_with_parent)
+    found = {}
+    for line in process.stdout:
+        if line.startswith("ready"):
+            break
+        _, name, _, bootstrap = line.split()
+        found[name] = bootstrap
+    yield found
+    process.kill()
+    process.wait()
 
 
 @pytest.fixture

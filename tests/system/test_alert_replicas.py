@@ -3,9 +3,12 @@
 
 import http.server
 import re
+import ssl
 import threading
 import time
+import urllib.request
 
+from certs import Authority
 from clients import unique
 from warren import Aggregator, cluster, wait_for
 
@@ -113,3 +116,58 @@ def check_takeover(first, second, agent, hook):
     assert len(hook.keys) == 3
     assert [m["state"] for m in outbox(second)] == ["elsewhere", "elsewhere", "sent"]
     assert outbox(second, "waiting") == []
+
+
+class Secure(Aggregator):
+    """Answers over TLS, and those alone who show a certificate of its authority."""
+
+    def __init__(self, dir, name, authority, **alert):
+        super().__init__(dir, name)
+        self.url = "https://localhost:%d" % self.http_port
+        files = authority.issue(name)
+        self.tls = ssl.create_default_context(cafile=authority.ca)
+        self.tls.load_cert_chain(files["cert_file"], files["key_file"])
+        http = {**self.settings["http"], "tls": {"cert_file": files["cert_file"],
+                                                 "key_file": files["key_file"],
+                                                 "client_ca_file": authority.ca}}
+        self.write_config({**self.settings, "http": http})
+        self.alert = {"send": "first-alive", "self": self.url, "takeover_after": "3s",
+                      "peer_tls": files, **alert}
+
+    def start_among(self, peers):
+        self.alert["peers"] = [p.url for p in peers]
+        self.write_config({**self.settings, "alert": self.alert})
+        return self.start()
+
+    def get(self, path, method="GET", body=None):
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=10, context=self.tls) as answer:
+                return answer.status, answer.read().decode()
+        except OSError:
+            return 0, ""
+
+    def sends(self):
+        return metric(self, "warren_alert_sends") == 1
+
+
+def test_peers_know_each_other_by_certificate(tmp_path):
+    """The second hears the first over TLS; who trusts another authority hears nobody, and does
+    what fail_open says."""
+    authority, stranger = Authority(tmp_path / "ca"), Authority(tmp_path / "other")
+    wrong = {"peer_tls": stranger.issue("stranger")}
+    first = Secure(tmp_path, "first", authority)
+    second = Secure(tmp_path, "second", authority)
+    deaf = Secure(tmp_path, "deaf", authority, **wrong)
+    shy = Secure(tmp_path, "shy", authority, fail_open=False, **wrong)
+    peers = [first, second, deaf, shy]
+    try:
+        for a in peers:
+            a.start_among(peers)
+        wait_for("each to know", 60,
+                 lambda: [a.sends() for a in peers] == [True, False, True, False])
+        first.kill()
+        wait_for("the takeover", 60, second.sends)
+        assert not shy.sends()
+    finally:
+        for a in peers:
+            a.kill()

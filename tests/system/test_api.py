@@ -12,6 +12,7 @@ import time
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from clients import create_topic, retry, unique
+from telegraf import Gathering
 from warren import cluster, quote, wait_for
 
 ODD_NAMES = ["a/b", "100%", "two words", "Capitals", "=SUM(A1)", "caf\u00e9-\u4e2d\u6587", "%2F"]
@@ -73,6 +74,7 @@ def test_lists_of_a_real_cluster(own_broker, aggregator, start_agent):
     check_forms(asker)
     check_refusals(asker)
     check_agent(asker)
+    check_telegraf(aggregator, topic)
 
 
 def check_names(asker, topic):
@@ -91,6 +93,22 @@ def check_names(asker, topic):
     assert one["partitions"][0]["log_stable"] in (10, None)
     assert {c["group"] for c in one["consumers"]} == set(ODD_NAMES)
     assert asker.json("/environments/TEST")["groups"]["total"] == len(ODD_NAMES)
+
+
+def check_telegraf(aggregator, topic):
+    """Every name that it escapes twice is found, and every type is one that it takes."""
+    told = Gathering(aggregator.http_port)
+    assert not told.errors
+    assert told.topics["Live 1", topic, "0"] == {"offset": 10}
+    assert set(told.groups) == {("Live 1", name) for name in ODD_NAMES}
+    for i, name in enumerate(ODD_NAMES):
+        group = told.groups["Live 1", name]
+        (partition,) = [p for tags, p in told.partitions.items()
+                        if tags == ("Live 1", name, topic, "0", "")]
+        assert abs(group.pop("timestamp") - time.time() * 1000) < 300000
+        assert group == {"status": "OK", "status_code": 1, "partition_count": 1, "total_lag": i,
+                         "lag": i, "offset": 10 - i}
+        assert (partition["status_code"], partition["lag"], partition["offset"]) == (1, i, 10 - i)
 
 
 def check_pages(asker):

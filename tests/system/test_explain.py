@@ -141,8 +141,23 @@ def check_history(reader, aggregator, base):
     assert history["step_ms"] == 10000
     assert "ERR" in history["status"] and "OK" in history["status"]
     assert max(lag for lag in history["lag"] if lag is not None) > STOP_AFTER_S * 4
+    check_curves(reader, history)
     partition = aggregator.json(base + "/partitions/%s/0/history" % quote(reader.topic))
-    assert len(partition["at_ms"]) == len(partition["lag"]) == len(partition["committed"]) > 0
+    check_curves(reader, partition)
+    assert "STALL" in partition["status"]
+    assert [ms is None for ms in partition["time_lag_ms"]] == [
+        end is None for end in partition["log_end"]]
+
+
+def check_curves(reader, history):
+    """What was committed and where the log ended: both only grow, and the lag is between them."""
+    assert len({len(v) for v in history.values() if isinstance(v, list)}) == 1
+    seen = [(end, committed) for end, committed in zip(history["log_end"], history["committed"])
+            if end is not None]
+    assert seen and all(0 <= committed <= end <= reader.end for end, committed in seen)
+    assert [end for end, _ in seen] == sorted(end for end, _ in seen)
+    assert max(end - committed for end, committed in seen) <= max(
+        lag for lag in history["lag"] if lag is not None)
 
 
 def check_command(reader, aggregator):

@@ -13,6 +13,7 @@ import urllib.request
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from clients import create_topic, delete_group, retry, unique
+from shapes import differences, example_of
 from warren import AGGREGATOR, Aggregator, cluster, wait_for
 
 TOKEN = "a-token-of-this-test"
@@ -34,6 +35,13 @@ def make_aggregator(dir, name="aggregator", **changes):
     return a.start()
 
 
+def quick_rules(dir, **more):
+    """For rules_file: a lag of a second is an incident, one pass later and whatever the pace."""
+    rule = {"max_time_lag": "1s", "raise_after": 1, **more}
+    (dir / "rules.yaml").write_text(json.dumps({"rules": [rule]}))
+    return "rules.yaml"
+
+
 def change(aggregator, path, body=None, method="POST", token=TOKEN):
     """Status and the answer."""
     request = urllib.request.Request(aggregator.url + path, method=method,
@@ -53,6 +61,11 @@ def incidents(aggregator, **query):
     return answer["incidents"] if answer else []
 
 
+def of_groups(aggregator, **query):
+    """Not those of clusters: on a machine that has much to do one may be blind for a moment."""
+    return [i for i in incidents(aggregator, **query) if i["kind"] == "group"]
+
+
 def one(aggregator, id):
     return aggregator.json("/api/v1/incidents/" + id)
 
@@ -66,10 +79,10 @@ def open_of(aggregator, group):
 class Group:
     """A group that commits all there is, or what it did before."""
 
-    def __init__(self, bootstrap):
+    def __init__(self, bootstrap, name=None):
         self.bootstrap = bootstrap
         self.topic = unique("incident")
-        self.name = unique("group")
+        self.name = name or unique("group")
         self.end = 0
         self.committed = 0
         self.stuck = False
@@ -197,6 +210,9 @@ def check_hands(first, groups):
     groups.until("a pass", 20, lambda: first.groups(answer["cluster"]))
     assert {i["id"] for i in incidents(first)} == before
     assert one(first, id)["state"] == "acknowledged"
+    for path, told in (("/incidents", first.json("/api/v1/incidents")),
+                       ("/incidents/{id}", one(first, id))):
+        assert not differences(example_of(path), told), path
 
     id = open_of(first, by_hand.name)["id"]
     status, answer = change(first, "/api/v1/incidents/%s/resolve" % id)

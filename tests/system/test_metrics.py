@@ -1,11 +1,13 @@
 """/metrics as Prometheus reads it: both formats, by the strict parsers of its own client library."""
+import os
+import re
 import urllib.request
 
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from clients import commit, create_topic, produce, unique
-from warren import cluster, wait_for
+from warren import ROOT, cluster, wait_for
 
 OPEN = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
 
@@ -26,6 +28,24 @@ def samples(families):
     return values, types
 
 
+def described():
+    """{family: (type, set of labels)} of the table in README.md."""
+    with open(os.path.join(ROOT, "README.md")) as f:
+        rows = re.findall(r"^\| `(\w+)` \| (\w+) \| \w* \| ([^|]*) \| .+ \|$", f.read(), re.M)
+    return {name: (kind, frozenset(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
+
+
+def served(families):
+    """The same of what is served in the older format."""
+    found = {}
+    for family in families:
+        counter = "_total" if family.type == "counter" else ""
+        for s in family.samples:
+            found[family.name + counter] = (family.type.replace("unknown", "untyped"),
+                                            frozenset(s.labels) - {"le"})
+    return found
+
+
 def test_both_formats_say_the_same(broker, aggregator, start_agent):
     topic, group = unique("measured"), unique('re"ad\\ers ä')
     create_topic(broker.bootstrap, topic)
@@ -38,6 +58,7 @@ def test_both_formats_say_the_same(broker, aggregator, start_agent):
     kind, text = scrape(aggregator, "text/plain")
     assert kind == "text/plain; version=0.0.4; charset=utf-8"
     old, old_types = samples(text_string_to_metric_families(text))
+    assert served(text_string_to_metric_families(text)).items() <= described().items()
     lag = [v for (name, labels), v in old.items() if name == "burrow_kafka_consumer_partition_lag"
            and dict(labels).get("topic") == topic]
     assert lag == [6]

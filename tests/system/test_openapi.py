@@ -1,16 +1,19 @@
 """The OpenAPI document of /api/v1: what it says is so, for everything it names."""
 import hashlib
+import json
 import os
 import re
 import subprocess
 import sys
 
+import jsonschema_rs
 import pytest
 import requests
 import schemathesis
 
 from clients import commit, create_topic, produce
-from warren import cluster, wait_for
+from shapes import differences
+from warren import ROOT, cluster, wait_for
 
 EXAMPLES = 400 if os.environ.get("WARREN_LONG") else 12
 TOKEN = "of-one-who-may-change-things"
@@ -37,11 +40,15 @@ def served(tmp_path_factory):
         create_topic(broker.bootstrap, "orders")
         produce(broker.bootstrap, "orders", 10)
         commit(broker.bootstrap, "readers", {("orders", 0): 4})
-        wait_for("the group", 30, lambda: "one" in aggregator.clusters()
+        wait_for("the group", 60, lambda: "one" in aggregator.clusters()
                  and "readers" in aggregator.groups("one"))
-        wait_for("history", 30, lambda: any(
+        wait_for("history", 60, lambda: any(
             lag is not None for lag in
             aggregator.json("/api/v1/clusters/one/groups/readers/history?from=-1m")["lag"]))
+        silence = requests.post(aggregator.url + "/api/v1/silences", timeout=10,
+                                json={"environment": "NONE", "for_s": 3600, "note": "example"},
+                                headers={"Authorization": "Bearer " + TOKEN})
+        assert silence.status_code == 201, silence.text
         yield aggregator
         agent.stop()
         aggregator.stop()
@@ -59,8 +66,7 @@ def schema(served):
 
 def test_the_document_names_every_path_of_the_server(document):
     """The routes are read from the source: one more there is one more here."""
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    with open(os.path.join(root, "aggregator", "serve", "server.c")) as f:
+    with open(os.path.join(ROOT, "aggregator", "serve", "server.c")) as f:
         routes = re.findall(r'\{METHOD_([A-Z]+),\s*"/api/v1(/[^"]*)"', f.read())
     served = {(m.lower(), re.sub(r":(\w+)", r"{\1}", p)) for m, p in routes
               if p != "/openapi.json"}
@@ -68,23 +74,60 @@ def test_the_document_names_every_path_of_the_server(document):
     assert served == told
 
 
-def test_what_is_there_is_answered_as_the_document_says(served, schema):
-    """Every GET with the names of the examples: 200, and of the shape that is told."""
+def examples_of(operation, document):
+    """What the document's examples ask of an operation beside its path."""
+    found = [document["components"]["parameters"][p["$ref"].rsplit("/", 1)[1]] if "$ref" in p else p
+             for p in operation.get("parameters", [])]
+    return {p["name"]: p["example"] for p in found if p["in"] == "query" and "example" in p}
+
+
+def test_what_is_there_is_answered_as_the_document_says(served, schema, document):
+    """Every GET with the names of the examples: 200, of the shape that is told, and of that which
+    its example has."""
     asked = 0
     for result in schema.get_all_operations():
         operation = result.ok()
         if operation.method != "get" or operation.path == "/stream" or "{id}" in operation.path:
             continue
-        path = operation.path
-        for name, value in NAMES.items():
-            path = path.replace("{%s}" % name, str(value))
+        told = document["paths"][operation.path]["get"]
         case = operation.Case(path_parameters={n: v for n, v in NAMES.items()
-                                               if "{%s}" % n in operation.path})
+                                               if "{%s}" % n in operation.path},
+                              query=examples_of(told, document))
         response = case.call(base_url=served.url + "/api/v1")
-        assert response.status_code == 200, "%s: %s" % (path, response.text)
+        assert response.status_code == 200, "%s: %s" % (operation.path, response.text)
         case.validate_response(response)
+        example = told["responses"]["200"]["content"]["application/json"]["example"]
+        assert not differences(example, response.json()), operation.path
         asked += 1
     assert asked >= 20
+
+
+def contents(node, where="#"):
+    """(where, schema, example) of all in a document that may have an example."""
+    if isinstance(node, dict):
+        if "schema" in node:
+            yield where, node["schema"], node.get("example")
+        for key, value in node.items():
+            if key != "example":
+                yield from contents(value, where + "/" + key)
+    elif isinstance(node, list):
+        for i, value in enumerate(node):
+            yield from contents(value, "%s/%d" % (where, i))
+
+
+def test_every_example_is_as_its_schema_says():
+    """Read from the source, and every GET that answers with JSON has one."""
+    with open(os.path.join(ROOT, "aggregator", "serve", "web", "openapi.json")) as f:
+        document = json.load(f)
+    examples = [c for c in contents(document) if c[2] is not None]
+    for where, schema, example in examples:
+        jsonschema_rs.Draft202012Validator({**schema, "components": document["components"]}).validate(
+            example)
+    for path, operations in document["paths"].items():
+        if "get" in operations:
+            told = operations["get"]["responses"]["200"]["content"]
+            assert all("example" in c for type, c in told.items() if type != "text/csv"), path
+    assert len(examples) > 30
 
 
 def test_csv_has_the_columns_of_the_document(served, document):

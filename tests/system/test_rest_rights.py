@@ -15,11 +15,9 @@ import time
 
 import pytest
 
-from broker import die_with_parent
 from certs import Authority
-from warren import BUILD, Aggregator, cluster, wait_for
+from warren import Aggregator, cluster, wait_for
 
-DEMO = os.path.join(BUILD, "deploy", "warren-demo")
 PASSWORD = "open sesame"
 HASH = "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$6JlLzEdKMvGk83Zgd3owplAejssJr2SFlJFlOc7i54A"
 TOKENS = {n: hashlib.sha256(n.encode()).hexdigest() for n in ("metrics", "read", "admin", "prod")}
@@ -537,22 +535,6 @@ def test_slow_clients_leave_room_and_are_ended(tmp_path, ca):
 
 
 # --- clusters ---
-
-@pytest.fixture
-def demo():
-    """{cluster: bootstrap} of the demonstration's clusters."""
-    process = subprocess.Popen([DEMO], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
-                               preexec_fn=die_with_parent)
-    found = {}
-    for line in process.stdout:
-        if line.startswith("ready"):
-            break
-        _, name, _, bootstrap = line.split()
-        found[name] = bootstrap
-    yield found
-    process.kill()
-    process.wait()
-
 
 def test_each_sees_his_clusters(tmp_path, ca, demo, start_agent):
     w = Web(tmp_path, tls_of(ca), {"auth": credentials(tmp_path), "anonymous": "none"}).start()

@@ -2,7 +2,7 @@
 """The rules file of a running aggregator: loaded, shown, reloaded, refused."""
 
 import json
-import os
+import re
 import signal
 import subprocess
 import urllib.error
@@ -10,10 +10,8 @@ import urllib.request
 
 import pytest
 
-from broker import die_with_parent
-from warren import BUILD, Aggregator, cluster, wait_for
+from warren import Aggregator, cluster, wait_for
 
-DEMO = os.path.join(BUILD, "deploy", "warren-demo")
 TOKEN = "a-token-of-this-test"
 
 
@@ -132,22 +130,6 @@ def test_a_start_with_wrong_files_is_refused(tmp_path, check):
 
 # --- with Kafka, of the demonstration's kind ---
 
-@pytest.fixture
-def demo():
-    """{cluster: bootstrap} of the demonstration's clusters."""
-    process = subprocess.Popen([DEMO], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
-                               preexec_fn=die_with_parent)
-    found = {}
-    for line in process.stdout:
-        if line.startswith("ready"):
-            break
-        _, name, _, bootstrap = line.split()
-        found[name] = bootstrap
-    yield found
-    process.kill()
-    process.wait()
-
-
 def test_rules_decide_verdicts(ruled, tmp_path, demo, start_agent):
     """A slow group is late by rule; ignored and in maintenance it is not counted."""
     name, group = "stg-frankfurt", "search-indexer"
@@ -179,3 +161,43 @@ def test_rules_decide_verdicts(ruled, tmp_path, demo, start_agent):
         assert values["max_time_lag"]["origin"] == "rules.yaml line 2"
         reload(late)
         wait_for("the group to count again", 30, bad)
+    check_maintenance(ruled, name, group, bad)
+
+
+def change(aggregator, method, path, body=None):
+    """Status and answer of who may."""
+    request = urllib.request.Request(aggregator.url + path, method=method,
+                                     data=None if body is None else json.dumps(body).encode(),
+                                     headers={"Authorization": "Bearer " + TOKEN})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        text = answer.read()
+        return answer.status, json.loads(text) if text else None
+
+
+def check_maintenance(ruled, name, group, bad):
+    """Declared over HTTP: nothing is bad, everybody sees why, and it outlives a restart."""
+    one = "/api/v1/clusters/%s/groups/%s" % (name, group)
+    trouble = "/api/v1/incidents?group=" + group
+    assert ruled.json(one)["maintenance_until_ms"] is None
+    before = wait_for("the incident", 60, lambda: ruled.json(trouble)["incidents"])
+    status, declared = change(ruled, "POST", "/api/v1/maintenance", {
+        "environment": "STG", "cluster": name, "group": "search-*", "for_s": 3600,
+        "note": "new disks"})
+    assert status == 201 and declared["by"] == "ops"
+    wait_for("the group to count no more", 60, lambda: not bad())
+    for answer in (ruled.json(one), ruled.json(one + "/explain"),
+                   ruled.json("/api/v1/groups?group=" + group)["groups"][0]):
+        assert answer["status"] == "OK"
+        assert (answer["maintenance_until_ms"], answer["maintenance_by"],
+                answer["maintenance_note"]) == (declared["until_ms"], "ops", "new disks")
+    assert re.search(r"; in maintenance until \S+Z by ops: new disks$", ruled.json(one)["sentence"])
+    assert ruled.json(one + "/rules")["values"]["maintenance"]["origin"] == "ops over HTTP"
+    wait_for("no incident", 60, lambda: ruled.json(trouble)["incidents"] == [])
+    assert ruled.json("/api/v1/incidents/" + before[0]["id"])["end"] == "maintenance"
+    ruled.restart()
+    assert ruled.json("/api/v1/maintenance") == {"maintenance": [declared]}
+    wait_for("a pass", 60, lambda: ruled.json(one) and not ruled.json(one)["stale"])
+    assert not bad() and ruled.json(one)["maintenance_by"] == "ops"
+    assert change(ruled, "DELETE", "/api/v1/maintenance/" + declared["id"]) == (204, None)
+    assert ruled.json("/api/v1/maintenance") == {"maintenance": []}
+    wait_for("the group to count again", 60, bad)

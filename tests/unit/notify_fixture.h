@@ -8,7 +8,9 @@
 
 #include "aggregator/alert/alert_config.h"
 #include "aggregator/alert/notify.h"
+#include "aggregator/alert/outbox_row.h"
 #include "aggregator/config.h"
+#include "aggregator/store/alert_store.h"
 #include "common/err.h"
 #include "temp.h"
 
@@ -82,8 +84,28 @@ static inline struct fixture fixture_new(const char *alert)
 	return f;
 }
 
+/* All that was written can be read, and what is cut cannot. */
+static inline void fixture_check_rows(struct fixture *f)
+{
+	const uint8_t *data = NULL;
+	size_t size = 0;
+
+	for (uint64_t key = 0; alert_store_next(&f->t, ALERT_OUTBOX, key, &key, &data, &size);
+	     key++) {
+		assert_true(outbox_row_is_whole(data, size));
+		assert_false(outbox_row_is_whole(data, size - 1));
+	}
+	for (uint64_t key = 0; alert_store_next(&f->t, ALERT_NOTIFY, key, &key, &data, &size);) {
+		assert_true(notify_is_whole(data, size));
+		assert_false(notify_is_whole(data, 1));
+		if (key++ == UINT64_MAX)
+			break;
+	}
+}
+
 static inline void fixture_free(struct fixture *f)
 {
+	fixture_check_rows(f);
 	store_abort(&f->t);
 	fixture_close(f);
 	aggregator_config_free(&f->config);

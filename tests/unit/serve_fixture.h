@@ -194,7 +194,11 @@ static inline struct view *fixture_local_later(void)
 	g[0].partitions = p;
 	g[0].complete = 0;
 	g[0].total_lag = 5;
-	g[1] = (struct view_group){.name = "full", .status = STATUS_OK, .time_lag_ms = -1};
+	g[1] = (struct view_group){.name = "full",
+				   .status = STATUS_OK,
+				   .time_lag_ms = VIEW_UNKNOWN,
+				   .state = "",
+				   .protocol = ""};
 	fixture_group_g(v, &g[2]);
 	for (uint32_t i = 0; i < 3; i++)
 		g[i].id = i + 11;
@@ -266,6 +270,20 @@ static inline int fixture_reload(void *arg, struct buf *errors, bool *ret_change
 	return rulebook_reload(f->rulebook, fixture_take_rules, NULL, errors, ret_changed);
 }
 
+static inline int fixture_maintain(void *arg, struct rules_maintenance *m)
+{
+	struct fixture *f = arg;
+
+	return rulebook_maintain(f->rulebook, m, fixture_take_rules, NULL);
+}
+
+static inline int fixture_end_maintenance(void *arg, uint64_t id)
+{
+	struct fixture *f = arg;
+
+	return rulebook_end_maintenance(f->rulebook, id, fixture_take_rules, NULL);
+}
+
 /* Answer with the rules of the file at path. */
 static inline void fixture_open_rules(struct fixture *f, const char *path)
 {
@@ -304,7 +322,9 @@ static inline void fixture_start_with(struct fixture *f, const struct auth_optio
 				     .delete_group_topic = fixture_delete_topic,
 				     .offsets = fixture_offsets,
 				     .rules = fixture_rules,
-				     .reload_rules = fixture_reload};
+				     .reload_rules = fixture_reload,
+				     .maintain = fixture_maintain,
+				     .end_maintenance = fixture_end_maintenance};
 	story_none(&calls);
 	assert_int_equal(server_new(&config, &calls, f->board, &f->server), ERR_OK);
 }

@@ -104,7 +104,9 @@ static int start(void **state)
 					   .events = on_events,
 					   .lag = on_lag,
 					   .rules = fixture_rules,
-					   .reload_rules = fixture_reload};
+					   .reload_rules = fixture_reload,
+					   .maintain = fixture_maintain,
+					   .end_maintenance = fixture_end_maintenance};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(ENTRIES); i++) {
@@ -219,6 +221,8 @@ static const struct want WANTS[] = {
 	{METHOD_GET, "/v3/config/notifier/:name", ACCESS_READ, OF_NONE, NULL, 0},
 	{METHOD_GET, "/v3/admin/loglevel", ACCESS_READ, OF_NONE, "/v3/admin/loglevel", 0},
 	{METHOD_POST, "/v3/admin/loglevel", ACCESS_ADMIN, OF_ALL, "/v3/admin/loglevel", 0},
+	{METHOD_GET, "/api/v1/sparklines", ACCESS_READ, OF_NONE, "/api/v1/sparklines?group=/x/g",
+	 0},
 	{METHOD_GET, "/api/v1/clusters", ACCESS_READ, OF_NONE, "/api/v1/clusters", 0},
 	{METHOD_GET, "/api/v1/clusters/:cluster", ACCESS_READ, OF_CLUSTER, "/api/v1/clusters/%s",
 	 404},
@@ -269,7 +273,11 @@ static const struct want WANTS[] = {
 	{METHOD_GET, "/api/v1/silences", ACCESS_READ, OF_NONE, NULL, 0},
 	{METHOD_POST, "/api/v1/silences", ACCESS_ADMIN, OF_NONE, NULL, 0},
 	{METHOD_DELETE, "/api/v1/silences/:id", ACCESS_ADMIN, OF_NONE, NULL, 0},
+	{METHOD_GET, "/api/v1/maintenance", ACCESS_READ, OF_NONE, "/api/v1/maintenance", 0},
+	{METHOD_POST, "/api/v1/maintenance", ACCESS_ADMIN, OF_NONE, NULL, 0},
+	{METHOD_DELETE, "/api/v1/maintenance/:id", ACCESS_ADMIN, OF_NONE, NULL, 0},
 	{METHOD_GET, "/api/v1/outbox", ACCESS_READ, OF_ALL, NULL, 0},
+	{METHOD_POST, "/api/v1/outbox/:id/retry", ACCESS_ADMIN, OF_ALL, NULL, 0},
 	{METHOD_GET, "/api/v1/rules", ACCESS_READ, OF_NONE, "/api/v1/rules", 0},
 	{METHOD_POST, "/api/v1/rules/reload", ACCESS_ADMIN, OF_ALL, NULL, 0},
 	{METHOD_GET, "/burrow/admin", ACCESS_NONE, OF_NONE, "/burrow/admin", 0},
@@ -479,6 +487,55 @@ static void a_name_is_looked_up_among_what_is_seen(void **state)
 	assert_non_null(strstr(buf_str(&text), "QA"));
 }
 
+/* Declare maintenance of one cluster. */
+static int declare(const char *environment, const char *cluster, char token)
+{
+	char header[] = "Bearer ?";
+	char body[128];
+	struct request rq = {.method = METHOD_POST,
+			     .target = "/api/v1/maintenance",
+			     .body = body,
+			     .authorization = header};
+	struct response rs;
+
+	header[7] = token;
+	snprintf(body, sizeof(body), "{\"environment\":\"%s\",\"cluster\":\"%s\",\"for_s\":60}",
+		 environment, cluster);
+	rq.body_size = strlen(body);
+	server_handle(server, &rq, &rs);
+	int status = rs.status;
+	response_free(&rs);
+	return status;
+}
+
+/* Of all clusters, or of what he does not see, he may not declare it, does not see it, and cannot
+ * end it. */
+static void maintenance_of_others_is_hidden(void **state)
+{
+	char path[] = "/api/v1/maintenance/0123456789abcdef";
+
+	(void)state;
+	assert_int_equal(declare("QA", "quality", 'A'), 400);
+	assert_int_equal(declare("*", "*", 'A'), 400);
+	assert_int_equal(declare("PROD", "local", 'R'), 403);
+	assert_int_equal(declare("QA", "quality", 'a'), 201);
+	assert_int_equal(ask(METHOD_GET, "/api/v1/maintenance", 'A'), 200);
+	assert_string_equal(buf_str(&text), "{\"maintenance\":[]}");
+	assert_int_equal(ask(METHOD_GET, "/api/v1/maintenance", 'Q'), 200);
+	const char *id = strstr(buf_str(&text), "\"id\":\"");
+	assert_non_null(id);
+	memcpy(strrchr(path, '/') + 1, id + 6, 16);
+	assert_int_equal(ask(METHOD_DELETE, path, 'A'), 404);
+	assert_int_equal(ask(METHOD_DELETE, "/api/v1/maintenance/1", 'a'), 404);
+	assert_int_equal(ask(METHOD_DELETE, path, 'Q'), 204);
+	assert_int_equal(ask(METHOD_DELETE, path, 'Q'), 404);
+	assert_int_equal(declare("PROD", "local", 'A'), 201);
+	assert_int_equal(declare("*", "*", 'a'), 201); /* it concerns him as well */
+	assert_int_equal(ask(METHOD_GET, "/api/v1/maintenance", 'A'), 200);
+	assert_non_null(strstr(buf_str(&text), "\"cluster\":\"local\""));
+	assert_non_null(strstr(buf_str(&text), "\"cluster\":\"*\""));
+}
+
 static void refusals_have_the_form_of_their_api(void **state)
 {
 	(void)state;
@@ -502,6 +559,7 @@ int main(void)
 		WITH_SERVER(lists_hold_what_is_seen),
 		WITH_SERVER(rules_that_concern_what_is_seen_are_shown),
 		WITH_SERVER(a_name_is_looked_up_among_what_is_seen),
+		WITH_SERVER(maintenance_of_others_is_hidden),
 		WITH_SERVER(refusals_have_the_form_of_their_api),
 	};
 

@@ -51,7 +51,9 @@ static void begin(struct scene *s)
 
 static int setup(void **state)
 {
-	static const char TEXT[] = "data_dir: x\nlisten: [tcp://127.0.0.1:1]\n";
+	static const char TEXT[] =
+		"data_dir: x\nlisten: [tcp://127.0.0.1:1]\n"
+		"alert: {silences: [{group: fixed, from: '22:00', to: '06:00'}]}\n";
 	struct scene *s = calloc(1, sizeof(*s));
 	struct buf errors = {0};
 	char why[512] = "";
@@ -372,6 +374,32 @@ static void on_silence(void *arg, const struct silence *silence)
 	++*(size_t *)arg;
 }
 
+static void keep_silence(void *arg, const struct silence *silence)
+{
+	*(struct silence *)arg = *silence;
+}
+
+/* What the configuration has is shown with the others, and is not for people to take out. */
+static void silences_of_the_configuration_are_shown(void **state)
+{
+	struct scene *s = *state;
+	struct silence shown = {.id = 0};
+	pthread_t thread;
+
+	work(s, true);
+	assert_int_equal(alert_silences(s->alert, keep_silence, &shown), ERR_OK);
+	assert_string_equal(shown.group, "fixed");
+	assert_string_equal(shown.by, "configuration");
+	assert_int_equal(shown.window.from_min, 22 * 60);
+	struct request r = {.alert = s->alert,
+			    .command = {.deed = ALERT_DEL_SILENCE, .id = shown.id}};
+	assert_int_equal(pthread_create(&thread, NULL, ask, &r), 0);
+	wait_for_command(s);
+	work(s, true);
+	pthread_join(thread, NULL);
+	assert_int_equal(r.err, ERR_NOT_FOUND);
+}
+
 static void many_ask_at_once_and_each_is_answered(void **state)
 {
 	struct scene *s = *state;
@@ -400,7 +428,7 @@ static void many_ask_at_once_and_each_is_answered(void **state)
 		assert_int_equal(requests[i].err, ERR_OK);
 	}
 	assert_int_equal(alert_silences(s->alert, on_silence, &count), ERR_OK);
-	assert_int_equal(count, ARRAY_LEN(requests));
+	assert_int_equal(count, ARRAY_LEN(requests) + s->config->alert.silences.count);
 }
 
 static void nobody_waits_for_ever(void **state)
@@ -422,6 +450,7 @@ int main(void)
 		TEST(changes_are_told_once_they_are_on_disk),
 		TEST(a_blind_cluster_is_said_again_after_a_failure),
 		TEST(what_somebody_asks_for_survives_a_failure),
+		TEST(silences_of_the_configuration_are_shown),
 		TEST(many_ask_at_once_and_each_is_answered),
 		TEST(nobody_waits_for_ever),
 	};

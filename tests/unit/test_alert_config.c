@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -181,9 +182,41 @@ static void mistakes_of_receivers_too(void **state)
 	assert_error("  receivers: [{name: a, type: burrow_http, url: 'http://h/', burrow: "
 		     "{group_allowlist: '('}}]\n",
 		     "is no POSIX extended regular expression");
+	assert_error("  receivers: [{name: a, type: burrow_http, url: 'http://h/', burrow: "
+		     "{group_denylist: '^[a-z]+-\\d+$'}}]\n",
+		     "group_denylist: \\d means nothing in a POSIX extended regular expression");
+	assert_error("  receivers: [{name: a, type: webhook, url: 'http://h/', proxy: "
+		     "'ann:secr3t@proxy:3128'}]\n",
+		     "proxy: this is no URL of a proxy");
 	assert_error(HOOK "  receivers: [{name: a, type: none}, {name: a, type: none}]\n", "");
 	assert_error("  receivers: [{name: a, type: none}, {name: a, type: none}]\n",
 		     "name: the receiver a is there twice");
+}
+
+/* Each block of it that begins with "alert:". */
+static void examples_of_the_readme_load(void **state)
+{
+	static const char BEGIN[] = "```yaml\nalert:\n";
+	CLEANUP(buf_free) struct buf readme = {0};
+	FILE *f = fopen(SOURCE_DIR "/README.md", "re");
+	size_t found = 0;
+
+	(void)state;
+	assert_non_null(f);
+	char *room = buf_reserve(&readme, (size_t)1 << 20);
+	readme.size = fread(room, 1, ((size_t)1 << 20) - 1, f);
+	assert_int_equal(fclose(f), 0);
+	for (const char *at = buf_str(&readme); (at = strstr(at, BEGIN)) != NULL; found++) {
+		CLEANUP(buf_free) struct buf block = {0};
+
+		at += sizeof(BEGIN) - 1;
+		const char *end = strstr(at, "```");
+		assert_non_null(end);
+		buf_put(&block, at, (size_t)(end - at));
+		struct aggregator_config *cfg = parse_ok(buf_str(&block));
+		aggregator_config_free(&cfg);
+	}
+	assert_true(found >= 2);
 }
 
 static void secrets_must_be_readable_and_by_no_other(void **state)
@@ -223,6 +256,7 @@ int main(void)
 		cmocka_unit_test(what_is_printed_means_the_same),
 		cmocka_unit_test(mistakes_say_what_and_where),
 		cmocka_unit_test(mistakes_of_receivers_too),
+		cmocka_unit_test(examples_of_the_readme_load),
 		cmocka_unit_test(secrets_must_be_readable_and_by_no_other),
 	};
 

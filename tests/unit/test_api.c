@@ -335,13 +335,19 @@ static void events_are_told_newest_first(void **state)
 	assert_int_equal(json_array_size(list), 2);
 	assert_string_equal(text(json_array_get(list, 0), "to"), "ERR");
 	refused(a, G "/events?limit=1000", 400, "limit must be a whole number from 0 to 200");
-	refused(a, G "/events?before=soon", 400, "before must be Unix time");
+	refused(a, G "/events?before=soon", 400, "before must be a time: 2026-");
+}
+
+static int64_t at(const json_t *h, const char *column, size_t i)
+{
+	return json_integer_value(json_array_get(json_object_get(h, column), i));
 }
 
 static void history_comes_in_columns(void **state)
 {
 	struct asked *a = *state;
-	static const char *const COLUMNS[] = {"at_ms", "lag", "max_lag", "time_lag_ms", "status"};
+	static const char *const COLUMNS[] = {"at_ms",   "log_end",     "committed", "lag",
+					      "max_lag", "time_lag_ms", "status"};
 
 	on(a, 60, 100, true, 3);
 	json_t *h = ask(a, G "/history?from=-5m");
@@ -350,16 +356,17 @@ static void history_comes_in_columns(void **state)
 	assert_int_equal(count, 31);
 	for (size_t i = 0; i < ARRAY_LEN(COLUMNS); i++)
 		assert_int_equal(json_array_size(json_object_get(h, COLUMNS[i])), count);
-	assert_int_equal(json_integer_value(json_array_get(json_object_get(h, "lag"), 7)), 6);
+	assert_int_equal(at(h, "lag", 7), 6);
+	assert_int_equal(at(h, "log_end", 7) - at(h, "committed", 7), 6);
 	h = ask(a, G "/history?from=-5m&step=2m");
 	assert_int_equal(number(h, "step_ms"), 120000);
 	h = ask(a, G "/partitions/orders/1/history?from=-5m&to=-1m");
 	assert_int_equal(number(h, "step_ms"), 60000);
-	assert_int_equal(json_integer_value(json_array_get(json_object_get(h, "lag"), 1)), 3);
-	assert_int_equal(
-		json_integer_value(json_array_get(json_object_get(h, "log_end"), 1)) -
-			json_integer_value(json_array_get(json_object_get(h, "committed"), 1)),
-		3);
+	assert_int_equal(at(h, "lag", 1), 3);
+	assert_int_equal(at(h, "log_end", 1) - at(h, "committed", 1), 3);
+	assert_in_range(at(h, "time_lag_ms", 1), 0, 60000);
+	assert_string_equal(json_string_value(json_array_get(json_object_get(h, "status"), 1)),
+			    "OK");
 	refused(a, G "/history?from=-1m&to=-5m", 400, "from must not be later");
 	refused(a, G "/history?step=fast", 400, "step must be a duration");
 	refused(a, G "/partitions/orders/7/history", 404, "no such partition");
@@ -367,11 +374,89 @@ static void history_comes_in_columns(void **state)
 	refused(a, G "/partitions/orders/x/history", 404, "no such partition");
 }
 
+static void times_are_written_in_several_ways(void **state)
+{
+	struct asked *a = *state;
+	static const char *const SAME[] = {
+		"-5m",
+		"-300s",
+		"2023-11-14T22:18:20Z",
+		"2023-11-15T07:18:20%2B09:00",
+		"2023-11-15T07:18:20+09:00", /* not escaped: a blank */
+		"2023-11-14T22:18:20.000Z",
+		"1700000300000",
+	};
+	static const char *const WRONG[] = {"1700000300", "1700000300.5", "999999999999", "-",
+					    "2023-11-14", "yesterday",    "Now"};
+	char target[200];
+
+	on(a, 60, 100, true, 3); /* until 2023-11-14T22:23:20Z */
+	for (size_t i = 0; i < ARRAY_LEN(SAME); i++) {
+		snprintf(target, sizeof(target), G "/history?from=%s&to=now", SAME[i]);
+		json_t *h = ask(a, target);
+		assert_int_equal(number(h, "from_ms"), FEED_START_MS + 300000);
+		assert_int_equal(number(h, "to_ms"), FEED_START_MS + 600000);
+	}
+	assert_int_equal(number(ask(a, G "/history?from=0"), "from_ms"), 0);
+	for (size_t i = 0; i < ARRAY_LEN(WRONG); i++) {
+		snprintf(target, sizeof(target), G "/history?to=%s", WRONG[i]);
+		refused(a, target, 400, "milliseconds (not seconds)");
+	}
+}
+
+#define SPARKS "/api/v1/sparklines?"
+#define ONE "group=PROD/seoul/readers"
+
+static void many_groups_are_asked_for_at_once(void **state)
+{
+	struct asked *a = *state;
+	CLEANUP(buf_free) struct buf target = {0};
+
+	on(a, 90, 100, true, 3);
+	json_t *list = json_object_get(
+		ask(a, SPARKS "group=PROD/seoul/writers&" ONE "&group=QA/seoul/readers&" ONE
+			      "&group=PROD/seoul&group=&group=PROD%2Fseoul%2Freaders"),
+		"groups");
+	assert_int_equal(json_array_size(list), 3);
+	for (size_t i = 0; i < 3; i++) {
+		const json_t *g = json_array_get(list, i);
+
+		assert_string_equal(text(g, "environment"), "PROD");
+		assert_string_equal(text(g, "cluster"), "seoul");
+		assert_string_equal(text(g, "group"), "readers");
+		assert_int_equal(number(g, "as_of_ms"), FEED_START_MS + 900000);
+		assert_int_equal(number(g, "step_ms"), 60000);
+		assert_in_range(json_array_size(json_object_get(g, "lag")), 15, 16);
+		assert_int_equal(at(g, "lag", 3), 6);
+	}
+	list = json_object_get(ask(a, SPARKS ONE "&range=10m&points=10"), "groups");
+	assert_in_range(json_array_size(json_object_get(json_array_get(list, 0), "lag")), 10, 11);
+
+	refused(a, SPARKS "range=1h", 400, "group must be given");
+	refused(a, SPARKS ONE "&points=1", 400, "points must be from 2 to 400");
+	refused(a, SPARKS ONE "&points=401", 400, "points must be a whole number from 0 to 400");
+	refused(a, SPARKS ONE "&range=1y", 400, "range must be a duration");
+	refused(a, SPARKS ONE "&range=31d", 400, "a duration up to 30d");
+	refused(a, SPARKS ONE "&range=1h&range=2h", 400, "range is given twice");
+	refused(a, SPARKS "group=%", 400, "percent escapes");
+	buf_puts(&target, SPARKS ONE);
+	for (int i = 1; i < 100; i++)
+		buf_puts(&target, "&" ONE);
+	list = json_object_get(ask(a, buf_str(&target)), "groups");
+	assert_int_equal(json_array_size(list), 100);
+	buf_puts(&target, "&group=more");
+	refused(a, buf_str(&target), 400, "100 times at most");
+}
+
 static void a_store_that_cannot_be_read_is_said(void **state)
 {
 	struct asked *a = *state;
-	static const char *const TARGETS[] = {G, G "/explain", G "/events", G "/history",
-					      G "/partitions/orders/0/history"};
+	static const char *const TARGETS[] = {G,
+					      G "/explain",
+					      G "/events",
+					      G "/history",
+					      G "/partitions/orders/0/history",
+					      SPARKS ONE};
 
 	on(a, 10, 100, true, 3);
 	a->err = -EIO;
@@ -401,6 +486,8 @@ int main(void)
 		ASKED(a_pending_change_is_shown),
 		ASKED(events_are_told_newest_first),
 		ASKED(history_comes_in_columns),
+		ASKED(times_are_written_in_several_ways),
+		ASKED(many_groups_are_asked_for_at_once),
 		ASKED(a_store_that_cannot_be_read_is_said),
 		ASKED(other_paths_and_methods_get_problem_details),
 	};

@@ -54,6 +54,7 @@ static void read_lag(struct feed *f, const char *topic, int32_t partition, int64
 		.from_ms = f->at_ms - back_ms,
 		.to_ms = f->at_ms,
 		.step_ms = step_ms,
+		.offsets = true,
 	};
 
 	got.count = 0;

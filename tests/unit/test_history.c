@@ -151,6 +151,50 @@ static void a_recreated_topic_resets_it(void **state)
 	assert_in_range(at_ms, T0 + 10000 * S, T0 + 10020 * S);
 }
 
+static void the_ends_are_told_bin_by_bin(void **state)
+{
+	(void)state;
+	const int64_t width_ms = 60000;
+	struct history h = {0};
+	struct history_walk w;
+	int64_t end = -1;
+
+	history_walk_begin(&w, &h.levels[1], 1);
+	assert_false(history_walk_to(&w, 1000 * width_ms, &end));
+	for (int m = 100; m < 130; m += m == 110 ? 5 : 1) /* four minutes were not seen */
+		(void)history_add(&h, m * width_ms + 7, 1000 + 2 * m);
+	history_walk_begin(&w, &h.levels[1], 1);
+	assert_false(history_walk_to(&w, 100 * width_ms - 1, &end));
+	for (int m = 100; m < 130; m++) {
+		int seen = m > 110 && m < 115 ? 110 : m;
+
+		assert_true(history_walk_to(&w, m * width_ms + 30000, &end));
+		assert_int_equal(end, 1000 + 2 * seen);
+	}
+	assert_true(history_walk_to(&w, 999 * width_ms, &end));
+	assert_int_equal(end, 1000 + 2 * 129);
+}
+
+static void the_time_an_offset_came_is_between_two_looks(void **state)
+{
+	(void)state;
+	struct history h = {0};
+	int64_t at_ms = 0;
+
+	assert_false(history_came(&h, 600, &at_ms));
+	assert_int_equal(at_ms, 0);
+	for (int s = 0; s <= 7200; s += 10)
+		(void)history_add(&h, 36000000 + s * 1000, 5000 + s);
+	for (int s = 0; s < 7200; s += 7) {
+		assert_true(history_came(&h, 5000 + s, &at_ms));
+		/* Growth is kept to an eighth; where it is kept by the minute that is eight
+		 * seconds. */
+		assert_true(llabs(at_ms - 36000000 - s * 1000) <= 10000);
+	}
+	assert_false(history_came(&h, 4000, &at_ms));
+	assert_int_equal(at_ms, 36000000);
+}
+
 static void any_bytes_are_read_without_harm(void **state)
 {
 	unsigned seed = 7;
@@ -171,6 +215,13 @@ static void any_bytes_are_read_without_harm(void **state)
 			h.levels[i].head %= 500;
 		}
 		history_passed(&h, rand_r(&seed), &at_ms);
+		for (unsigned i = 0; i < HISTORY_LEVELS; i++) {
+			struct history_walk w;
+
+			history_walk_begin(&w, &h.levels[i], i);
+			(void)history_walk_to(&w, rand_r(&seed) * INT64_C(1000), &at_ms);
+			(void)history_walk_to(&w, INT64_MAX, &at_ms);
+		}
 	}
 }
 
@@ -185,6 +236,8 @@ int main(void)
 		cmocka_unit_test(the_first_sample_is_not_given_an_age_it_has_not),
 		cmocka_unit_test(only_the_levels_whose_bin_ended_change),
 		cmocka_unit_test(a_recreated_topic_resets_it),
+		cmocka_unit_test(the_ends_are_told_bin_by_bin),
+		cmocka_unit_test(the_time_an_offset_came_is_between_two_looks),
 		cmocka_unit_test(any_bytes_are_read_without_harm),
 	};
 

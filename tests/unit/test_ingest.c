@@ -430,6 +430,29 @@ static void a_silent_agent_leaves_the_last_verdict(void **state)
 	assert_int_equal(f->view->group_count, 2);
 }
 
+/* A pass that was sent so long after it was made. */
+static void feed_late(struct fixture *f, int64_t late_ms)
+{
+	struct wire_batch b = new_pass(f, 0);
+
+	b.sent_steady_ms = b.pass_at_ms + late_ms;
+	assert_int_equal(feed(f, &b), ERR_OK);
+}
+
+static void an_agent_that_catches_up_shows_what_is_old(void **state)
+{
+	struct fixture *f = *state;
+
+	feed_full(f);
+	assert_false(f->view->stale);
+	feed_late(f, (int64_t)3600 * 1000);
+	assert_true(f->view->stale);
+	assert_true(view_find_group(f->view, "readers")->stale);
+	feed_late(f, 3 * STEP);
+	assert_false(f->view->stale);
+	assert_false(view_find_group(f->view, "readers")->stale);
+}
+
 /* The rule of a set for one group, and one of its partitions or "*". */
 static struct rules_entry rule_for(const char *group, const char *partition)
 {
@@ -799,6 +822,7 @@ int main(void)
 		WITH_STORE(a_buried_group_stays_away_until_it_commits),
 		WITH_STORE(an_expired_group_is_gone_until_it_commits),
 		WITH_STORE(a_silent_agent_leaves_the_last_verdict),
+		WITH_STORE(an_agent_that_catches_up_shows_what_is_old),
 		WITH_STORE(rules_hold_where_they_match),
 		WITH_STORE(another_agent_may_not_report_the_same_cluster),
 		cmocka_unit_test(a_subscription_by_pattern_leaves_topics_unknown),

@@ -554,6 +554,50 @@ static void connections_are_bounded_and_silent_ones_go(void **state)
 	server_free(s);
 }
 
+/* Of connections that send no more than a greeting, which has been read. */
+static size_t count_closed(const int *fd, size_t count)
+{
+	size_t closed = 0;
+	char byte;
+
+	for (size_t i = 0; i < count; i++)
+		closed += recv(fd[i], &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0;
+	return closed;
+}
+
+static void who_says_nothing_makes_room_for_who_speaks(void **state)
+{
+	(void)state;
+	struct ingest_link_limits limits = LIMITS;
+	int fd[6];
+	struct ingest_link_stats stats;
+
+	limits.connections = 4;
+	struct server *s = server_new(limits);
+	struct link *early = connect_to(s->port, LINK_TIMES);
+	one_trip(early);
+	for (size_t i = 0; i < ARRAY_LEN(fd); i++)
+		fd[i] = raw_request_side(s->port);
+	struct link *late = connect_to(s->port, LINK_TIMES);
+	one_trip(late);
+	one_trip(early);
+	ingest_link_stats(s->link, &stats);
+	for (int i = 0; i < 500 && stats.refused != 4; i++) {
+		usleep(20000);
+		ingest_link_stats(s->link, &stats);
+	}
+	assert_int_equal(stats.connections, 4);
+	assert_int_equal(stats.refused, 4);
+	for (int i = 0; i < 500 && count_closed(fd, ARRAY_LEN(fd)) != 4; i++)
+		usleep(20000);
+	assert_int_equal(count_closed(fd, ARRAY_LEN(fd)), 4);
+	for (size_t i = 0; i < ARRAY_LEN(fd); i++)
+		close(fd[i]);
+	link_close(early);
+	link_close(late);
+	server_free(s);
+}
+
 /* A peer that asks and does not read blocks contexts, until it is closed. */
 static void a_peer_that_does_not_read_blocks_the_others_for_a_while_only(void **state)
 {
@@ -749,6 +793,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_full_queue_answers_busy),
 		cmocka_unit_test(too_many_bytes_are_answered_busy),
 		cmocka_unit_test(connections_are_bounded_and_silent_ones_go),
+		cmocka_unit_test(who_says_nothing_makes_room_for_who_speaks),
 		cmocka_unit_test(a_peer_that_does_not_read_blocks_the_others_for_a_while_only),
 		cmocka_unit_test(a_peer_that_freezes_is_replaced),
 		cmocka_unit_test(a_dial_that_does_not_end_is_given_up),

@@ -268,6 +268,41 @@ static void incidents_of_a_cluster_are_told_of_together(void **state)
 
 /* --- routes --- */
 
+/* The rules file says who owns a group: its incidents come in one message, of whatever cluster. */
+static void incidents_of_an_owner_are_told_of_together(void **state)
+{
+	static const struct rules_label OWNERS[] = {{"owner", "ann", 1}, {"owner", "bob", 2}};
+	struct rules_entry entries[] = {
+		{.patterns = {"a-*", "*", "*", "*", "*"}, .labels = &OWNERS[0], .label_count = 1},
+		{.patterns = {"b-*", "*", "*", "*", "*"}, .labels = &OWNERS[1], .label_count = 1},
+	};
+	static const struct {
+		const char *cluster, *group;
+	} GROUPS[] = {{"c1", "a-1"}, {"c2", "a-2"}, {"c1", "b-1"}, {"c1", "nobody's"}};
+	const struct rules_base base = {.given = 0};
+	struct rules_set *rules = rules_new("rules.yaml", 1, &base, entries, ARRAY_LEN(entries));
+	struct fixture f =
+		fixture_new(RECEIVERS "  route: {receiver: mail, wait: 30s, group_by: [owner]}\n");
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_LEN(GROUPS); k++) {
+		struct incident i =
+			incident_at("PROD", GROUPS[k].cluster, GROUPS[k].group, f.now_ms);
+
+		notify_change(f.notify, &f.t, rules, &i, INCIDENT_OPENED, f.now_ms);
+	}
+	fixture_pass(&f, MINUTE);
+	assert_int_equal(f.count, 3);
+	size_t together = 0;
+	for (size_t k = 0; k < f.count; k++) {
+		assert_int_equal(f.sent[k].kind, MESSAGE_OPEN);
+		together += f.sent[k].count == 2;
+	}
+	assert_int_equal(together, 1);
+	rules_unref(&rules);
+	fixture_free(&f);
+}
+
 static void routes_follow_place_status_and_reason(void **state)
 {
 	struct fixture f = fixture_new(
@@ -428,69 +463,6 @@ static void alertmanager_hears_of_all_again_and_again(void **state)
 	fixture_free(&f);
 }
 
-/* --- Burrow's notifiers --- */
-
-#define BURROW(options)                                                                            \
-	"  receivers:\n"                                                                           \
-	"    - name: b\n"                                                                          \
-	"      type: burrow_http\n"                                                                \
-	"      url: http://h/\n"                                                                   \
-	"      burrow: {" options "}\n"                                                            \
-	"  route: {receiver: b}\n"
-
-static void burrows_interval_threshold_and_close(void **state)
-{
-	struct fixture f = fixture_new(
-		BURROW("threshold: 3, interval: 60s, send_interval: 5m, send_close: true"));
-	struct incident i = incident_at("PROD", "c", "g", f.now_ms);
-	struct incident other = incident_at("PROD", "c", "warn", f.now_ms);
-
-	(void)state;
-	other.status = STATUS_WARN;
-	fixture_change(&f, &other, INCIDENT_OPENED);
-	fixture_change(&f, &i, INCIDENT_OPENED);
-	fixture_pass(&f, 11 * MINUTE);
-	assert_int_equal(f.count, 3);
-	fixture_resolve(&f, &i);
-	fixture_resolve(&f, &other);
-	fixture_pass(&f, HOUR);
-	assert_int_equal(f.count, 4);
-	assert_sent(&f, 3, MESSAGE_RESOLVE, "b", 1);
-	fixture_free(&f);
-}
-
-/* Burrow, without send-close, never told of a group again after send-once. */
-static void burrows_send_once_is_once_an_incident(void **state)
-{
-	struct fixture f = fixture_new(BURROW("send_once: true"));
-
-	(void)state;
-	for (size_t k = 1; k <= 3; k++) {
-		struct incident i = fixture_incident(&f, "g");
-
-		fixture_pass(&f, 3 * HOUR);
-		assert_int_equal(f.count, k);
-		fixture_resolve(&f, &i);
-		fixture_pass(&f, 3 * HOUR);
-		assert_int_equal(f.count, k);
-	}
-	fixture_free(&f);
-}
-
-static void burrows_lists_are_regular_expressions(void **state)
-{
-	struct fixture f = fixture_new(
-		BURROW("group_allowlist: '^(a|b).*', group_denylist: 'test$', send_once: true"));
-
-	(void)state;
-	fixture_incident(&f, "alpha");
-	fixture_incident(&f, "beta-test");
-	fixture_incident(&f, "gamma");
-	fixture_pass(&f, HOUR);
-	assert_int_equal(f.count, 1);
-	fixture_free(&f);
-}
-
 /* --- storms --- */
 
 static size_t count_to(const struct fixture *f, const char *receiver)
@@ -558,14 +530,12 @@ int main(void)
 		cmocka_unit_test(a_receiver_may_want_no_ends),
 		cmocka_unit_test(what_is_silenced_keeps_still_and_speaks_after),
 		cmocka_unit_test(incidents_of_a_cluster_are_told_of_together),
+		cmocka_unit_test(incidents_of_an_owner_are_told_of_together),
 		cmocka_unit_test(routes_follow_place_status_and_reason),
 		cmocka_unit_test(less_than_the_least_status_only_shows),
 		cmocka_unit_test(outside_of_its_hours_a_route_waits_for_them),
 		cmocka_unit_test(outside_of_its_hours_another_is_told),
 		cmocka_unit_test(alertmanager_hears_of_all_again_and_again),
-		cmocka_unit_test(burrows_interval_threshold_and_close),
-		cmocka_unit_test(burrows_send_once_is_once_an_incident),
-		cmocka_unit_test(burrows_lists_are_regular_expressions),
 		cmocka_unit_test(a_storm_of_a_thousand_groups_is_few_messages),
 	};
 

@@ -43,6 +43,8 @@ static const char *const CONFIGS[] = {
 		  "{from: '08:00', to: '10:00', otherwise: night}}\n",
 	RECEIVERS "  route: {" CALM "receiver: mail, wait: 30s, hours: {from: '08:00', to: "
 		  "'10:00'}}\n",
+	RECEIVERS "  route: {" CALM "receiver: mail, wait: 0s, escalate_after: 5m, escalate_to: "
+		  "pd}\n",
 };
 
 /* --- the stream --- */

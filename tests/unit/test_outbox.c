@@ -3,12 +3,15 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "aggregator/alert/outbox_row.h"
+#include "aggregator/store/alert_store.h"
 #include "common/err.h"
 #include "temp.h"
 
@@ -79,7 +82,9 @@ static void add(struct bench *b, uint64_t key, uint64_t thread, enum message_kin
 		const char *receiver)
 {
 	char route[] = "r", none[] = "", to[64];
-	struct message_incident one = {.incident = {.id = 1, .kind = INCIDENT_GROUP}};
+	struct message_incident one = {
+		.incident = {
+			.id = 1, .version = 1, .kind = INCIDENT_GROUP, .state = INCIDENT_OPEN}};
 	const struct message m = {.key = key,
 				  .thread = thread,
 				  .kind = kind,
@@ -330,6 +335,40 @@ static void a_replica_that_does_not_send_holds_back(void **state)
 	bench_free(b);
 }
 
+static void a_dead_message_can_be_put_back(void **state)
+{
+	struct bench *b = bench_new();
+	struct outbox_item items[64];
+
+	(void)state;
+	add(b, 11, 1, MESSAGE_OPEN, "mail");
+	add(b, 12, 1, MESSAGE_RESOLVE, "mail");
+	commit(b);
+	assert_int_equal(outbox_retry(b->outbox, &b->t, 1, T0), ERR_NOT_FOUND);
+	assert_int_equal(take(b, T0, items), 1);
+	outbox_done(b->outbox, &items[0], OUTBOX_DEAD, T0, "403");
+	outbox_settle(b->outbox, &b->t, T0);
+	commit(b);
+	assert_int_equal(outbox_retry(b->outbox, &b->t, 9, T0), ERR_NOT_FOUND);
+	assert_int_equal(outbox_retry(b->outbox, &b->t, 1, T0 + DAY), ERR_OK);
+	assert_int_equal(outbox_retry(b->outbox, &b->t, 1, T0 + DAY), ERR_NOT_FOUND);
+	commit(b);
+	assert_int_equal(state_of(b, 1), 0);
+	assert_int_equal(state_of(b, 3), OUTBOX_WAITING);
+	kill_it(b);
+
+	/* It has lost its turn: what came after it in its thread goes first. */
+	assert_int_equal(take(b, T0 + DAY, items), 1);
+	assert_int_equal(items[0].row.key, 12);
+	outbox_done(b->outbox, &items[0], OUTBOX_SENT, T0 + DAY, "");
+	assert_int_equal(take(b, T0 + DAY, items), 1);
+	assert_int_equal(items[0].row.key, 11);
+	assert_int_equal(items[0].row.attempts, 0);
+	assert_string_equal(items[0].row.error, "");
+	outbox_done(b->outbox, &items[0], OUTBOX_SENT, T0 + DAY, "");
+	bench_free(b);
+}
+
 static void errors_are_cut_between_characters(void **state)
 {
 	struct bench *b = bench_new();
@@ -351,9 +390,51 @@ static void errors_are_cut_between_characters(void **state)
 	bench_free(b);
 }
 
+/* The row's bytes, up to the next write. */
+static const uint8_t *bytes_of(struct bench *b, uint64_t id, size_t *ret_size)
+{
+	const uint8_t *data = NULL;
+
+	assert_true(alert_store_get(&b->t, ALERT_OUTBOX, id, &data, ret_size));
+	return data;
+}
+
+static void a_row_is_whole_or_it_is_not(void **state)
+{
+	struct bench *b = bench_new();
+	struct outbox_item items[64];
+	uint8_t copy[4096];
+	size_t size = 0;
+
+	(void)state;
+	add(b, 1, 1, MESSAGE_OPEN, "mail");
+	commit(b);
+	const uint8_t *data = bytes_of(b, 1, &size);
+	assert_true(size < sizeof(copy) && outbox_row_is_whole(data, size));
+	memcpy(copy, data, size);
+	for (size_t cut = 0; cut < size; cut++)
+		assert_false(outbox_row_is_whole(copy, cut));
+	assert_false(outbox_row_is_whole(copy, size + 1));
+	copy[offsetof(struct outbox_row, key)] ^= 1;
+	assert_false(outbox_row_is_whole(copy, size));
+	copy[offsetof(struct outbox_row, key)] ^= 1;
+	copy[offsetof(struct outbox_row, state)] = OUTBOX_ELSEWHERE + 1;
+	assert_false(outbox_row_is_whole(copy, size));
+
+	assert_int_equal(take(b, T0, items), 1);
+	outbox_done(b->outbox, &items[0], OUTBOX_SENT, T0, "");
+	outbox_settle(b->outbox, &b->t, T0);
+	data = bytes_of(b, 1, &size);
+	assert_true(outbox_row_is_whole(data, size));
+	memcpy(copy, data, size);
+	assert_false(outbox_row_is_whole(copy, size + 1));
+	bench_free(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_row_is_whole_or_it_is_not),
 		cmocka_unit_test(a_row_is_given_out_after_its_commit),
 		cmocka_unit_test(what_was_confirmed_and_settled_never_comes_again),
 		cmocka_unit_test(a_failed_transaction_forgets_what_it_added_alone),
@@ -362,6 +443,7 @@ int main(void)
 		cmocka_unit_test(a_newer_repeat_takes_the_place_of_one_that_waits),
 		cmocka_unit_test(what_ended_is_kept_for_a_time),
 		cmocka_unit_test(a_replica_that_does_not_send_holds_back),
+		cmocka_unit_test(a_dead_message_can_be_put_back),
 		cmocka_unit_test(errors_are_cut_between_characters),
 	};
 

@@ -50,6 +50,7 @@ static void batch(const char *name, int64_t sent_ms, int64_t received_ms, enum r
 				     .pass = 1,
 				     .pass_at_ms = 900,
 				     .sent_ms = sent_ms,
+				     .sent_steady_ms = sent_ms,
 				     .spool_batches = 3,
 				     .spool_bytes = 300};
 

@@ -11,6 +11,7 @@
 
 #include "aggregator/rulebook.h"
 #include "aggregator/rules_file.h"
+#include "common/date.h"
 #include "common/err.h"
 #include "temp.h"
 
@@ -149,7 +150,7 @@ static void times_are_read_and_shown(void **state)
 		CLEANUP(rules_unref) struct rules_set *s = parse_good(buf_str(&yaml));
 		const struct rules *r = &rules_entries(s, &count)->values;
 		assert_true(r->maintenance_until_ms == TIMES[i].ms);
-		rules_file_put_time(&shown, TIMES[i].ms);
+		date_put(&shown, TIMES[i].ms);
 		if (strchr(TIMES[i].text, 'Z') != NULL)
 			assert_string_equal(buf_str(&shown), TIMES[i].text);
 	}

@@ -83,6 +83,7 @@ static const struct wire_batch whole = {
 	.instance = 0x1122334455667788,
 	.floor_seq = 40,
 	.sent_ms = 1700000000123,
+	.sent_steady_ms = 1700000000456,
 	.spool_batches = 7,
 	.spool_bytes = 4096,
 	.cluster = "Seoul-1",
@@ -124,8 +125,8 @@ static void assert_same_head(const struct wire_batch *a, const struct wire_batch
 	assert_string_equal(a->agent, b->agent);
 	assert_true(a->epoch == b->epoch && a->seq == b->seq && a->instance == b->instance);
 	assert_true(a->floor_seq == b->floor_seq && a->pass == b->pass);
-	assert_true(a->sent_ms == b->sent_ms && a->spool_batches == b->spool_batches &&
-		    a->spool_bytes == b->spool_bytes);
+	assert_true(a->sent_ms == b->sent_ms && a->sent_steady_ms == b->sent_steady_ms);
+	assert_true(a->spool_batches == b->spool_batches && a->spool_bytes == b->spool_bytes);
 	assert_string_equal(a->cluster, b->cluster);
 	assert_string_equal(a->environment, b->environment);
 	assert_true(a->pass_at_ms == b->pass_at_ms && a->interval_ms == b->interval_ms);

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * metrics_table - every family of /metrics: its name, what it is and what it means. What is sent
+ * before a family's samples is made from here, and the table in README.md is compared with it.
+ */
+
+#include "common/buf.h"
+
+/* In the order in which they are sent. */
+enum metrics_family {
+	/* of each view, Burrow's */
+	METRICS_BURROW_LAG_TOTAL,
+	METRICS_BURROW_STATUS,
+	METRICS_BURROW_OFFSET,
+	METRICS_BURROW_PARTITION_LAG,
+	METRICS_BURROW_PARTITION_STATUS,
+	METRICS_BURROW_TOPIC_OFFSET,
+	METRICS_BURROW_END,
+
+	/* of each view, Warren's */
+	METRICS_CONSUMER_BAD_PARTITIONS = METRICS_BURROW_END,
+	METRICS_CONSUMER_LAG,
+	METRICS_CONSUMER_LOST,
+	METRICS_CONSUMER_MEMBERS,
+	METRICS_CONSUMER_PARTITIONS,
+	METRICS_CONSUMER_REASON,
+	METRICS_CONSUMER_MARGIN,
+	METRICS_CONSUMER_STALE,
+	METRICS_CONSUMER_STATE,
+	METRICS_CONSUMER_STATUS,
+	METRICS_CONSUMER_SINCE,
+	METRICS_CONSUMER_TIME_LAG,
+	METRICS_PARTITION_LAG,
+	METRICS_PARTITION_TIME_LAG,
+	METRICS_CLUSTER_GROUPS,
+	METRICS_CLUSTER_LAG,
+	METRICS_CLUSTER_STALE,
+	METRICS_CLUSTER_TOPICS,
+	METRICS_VIEW_END,
+
+	/* of each cluster's agent, as of the scrape */
+	METRICS_PASS_AGE = METRICS_VIEW_END,
+	METRICS_PASS_INTERVAL,
+	METRICS_PASS_TIMESTAMP,
+	METRICS_AGENT_LAST_SEEN,
+	METRICS_AGENT_MALFORMED,
+	METRICS_AGENT_PROBLEM,
+	METRICS_AGENT_RECORDS,
+	METRICS_AGENT_STATE,
+	METRICS_AGENT_UNKNOWN,
+	METRICS_AGENT_UNREAD,
+	METRICS_AGENT_UNREACHED,
+	METRICS_AGENT_CLUSTER_END,
+
+	/* of each agent */
+	METRICS_AGENT_BATCHES = METRICS_AGENT_CLUSTER_END,
+	METRICS_AGENT_CONNECTS,
+	METRICS_AGENT_DROPPED,
+	METRICS_AGENT_DUPLICATES,
+	METRICS_AGENT_INFO,
+	METRICS_AGENT_MESSAGE,
+	METRICS_AGENT_REJECTED,
+	METRICS_AGENT_SKEW,
+	METRICS_AGENT_SPOOL_AGE,
+	METRICS_AGENT_SPOOL_BATCHES,
+	METRICS_AGENT_SPOOL_BYTES,
+	METRICS_AGENT_END,
+
+	/* of this aggregator */
+	METRICS_ALERT_HELD = METRICS_AGENT_END,
+	METRICS_ALERT_MESSAGES,
+	METRICS_ALERT_WAITING,
+	METRICS_ALERT_OLDEST,
+	METRICS_ALERT_SENDS,
+	METRICS_INCIDENTS,
+	METRICS_INGEST_BATCHES,
+	METRICS_INGEST_BUSY,
+	METRICS_INGEST_CLOSED,
+	METRICS_INGEST_CONNECTIONS,
+	METRICS_INGEST_DENIED,
+	METRICS_INGEST_DUPLICATES,
+	METRICS_INGEST_LOST,
+	METRICS_INGEST_REJECTED,
+	METRICS_INGEST_ROWS,
+	METRICS_JUDGE_DURATION,
+	METRICS_STORE_DEGRADED,
+	METRICS_STORE_LIMIT,
+	METRICS_STORE_TRANSACTIONS,
+	METRICS_STORE_USED,
+	METRICS_HTTP_AUTH_FAILURES,
+	METRICS_HTTP_DURATION,
+	METRICS_HTTP_RESPONSES,
+	METRICS_KEPT_BYTES,
+	METRICS_BUILD_INFO,
+	METRICS_PROCESS_CPU,
+	METRICS_PROCESS_MAX_FDS,
+	METRICS_PROCESS_OPEN_FDS,
+	METRICS_PROCESS_RESIDENT,
+	METRICS_PROCESS_START,
+	METRICS_PROCESS_VIRTUAL,
+	METRICS_FAMILIES,
+};
+
+/* Which switch of the configuration a family is under. */
+enum metrics_of {
+	METRICS_OF_WHOLE, /* none */
+	METRICS_OF_GROUPS,
+	METRICS_OF_PARTITIONS,
+	METRICS_OF_TOPICS,
+};
+
+struct metrics_row {
+	const char *name;   /* of its samples: counters have their _total; histograms none of theirs
+			     */
+	const char *type;   /* of the older format; "" where Burrow's is not what the name says */
+	const char *unit;   /* as OpenMetrics has it, the end of the name; "" if none */
+	const char *labels; /* of its samples but le, in their order */
+	const char *help;
+	enum metrics_of of;
+};
+
+const struct metrics_row *metrics_table_row(enum metrics_family family);
+
+/* What comes before the family's samples, in OpenMetrics 1.0 or in the older text format. */
+void metrics_table_head(enum metrics_family family, bool openmetrics, struct buf *out);
