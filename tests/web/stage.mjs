@@ -36,10 +36,11 @@ export async function freePort() {
 }
 
 export class Stage {
-	// token: of one who may change things; "" for nobody. open: who has none may read. judge: keys of
-	// the aggregator's rules.
-	constructor(port, { token = "", open = token === "", judge = {} } = {}) {
+	// token: of one who may change things; "" for nobody. more: others, as the configuration takes them
+	// but with the token itself. open: who has none may read. judge: keys of the aggregator's rules.
+	constructor(port, { token = "", more = [], open = token === "", judge = {} } = {}) {
 		this.open = open;
+		this.more = more;
 		this.port = port;
 		this.url = `http://127.0.0.1:${port}/`;
 		this.token = token;
@@ -84,13 +85,21 @@ export class Stage {
 		return clusters;
 	}
 
+	// Who may ask, for the configuration.
+	credentials() {
+		const all = [{ name: "tester", token: this.token, roles: ["admin"] }, ...this.more];
+		return all.map(({ token, ...rest }) => {
+			const file = join(this.dir, `${rest.name}.token`);
+			writeFileSync(file, `${token}\n`, { mode: 0o600 });
+			return { ...rest, token_file: file };
+		});
+	}
+
 	async startAggregator() {
 		this.ingest ??= await freePort();
 		const auth = this.token === "" ? "" : `
   anonymous: ${this.open ? "read" : "none"}
-  auth:
-    - {name: tester, token_file: ${join(this.dir, "token")}, roles: [admin]}`;
-		writeFileSync(join(this.dir, "token"), `${this.token}\n`, { mode: 0o600 });
+  auth: ${JSON.stringify(this.credentials())}`;
 		writeFileSync(join(this.dir, "aggregator.yaml"), `
 data_dir: ${join(this.dir, "aggregator")}
 map_size: 256MiB

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// api - requests to Warren's REST API, with the token if one is asked for, and the server's clock.
+// api - requests to Warren's REST API, with the token if there is one, and the server's clock.
 
 const TOKEN = "warren.token";
 const TIMEOUT_MS = 15000;
@@ -16,6 +16,9 @@ export class Refused extends Error {
 	}
 }
 
+// There is no server to be had, or it stopped in the middle of a word.
+export class Unreachable extends Error {}
+
 export function now() {
 	return Date.now() + skew;
 }
@@ -24,11 +27,18 @@ export function hasToken() {
 	return sessionStorage.getItem(TOKEN) !== null;
 }
 
+// Kept until the tab is closed, and never part of an address.
 export function setToken(token) {
 	if (token)
 		sessionStorage.setItem(TOKEN, token);
 	else
 		sessionStorage.removeItem(TOKEN);
+}
+
+// The header that carries the token, if there is one.
+export function authorization() {
+	const token = sessionStorage.getItem(TOKEN);
+	return token === null ? {} : { Authorization: `Bearer ${token}` };
 }
 
 function readClock(answer) {
@@ -47,13 +57,12 @@ async function detail(answer) {
 	}
 }
 
-// The header that carries the token, if there is one.
-export function authorization() {
-	const token = sessionStorage.getItem(TOKEN);
-	return token === null ? {} : { Authorization: `Bearer ${token}` };
+// An answer that is not one of success, as an error with the server's words.
+export async function refusal(answer) {
+	return new Refused(answer.status, await detail(answer), Number(answer.headers.get("Retry-After") ?? 0));
 }
 
-async function ask(path, options, signal) {
+async function fetched(path, options, signal) {
 	const limit = AbortSignal.timeout(TIMEOUT_MS);
 	const answer = await fetch(`api/v1/${path}`, {
 		...options,
@@ -62,15 +71,22 @@ async function ask(path, options, signal) {
 	});
 	readClock(answer);
 	if (!answer.ok)
-		throw new Refused(answer.status, await detail(answer),
-			Number(answer.headers.get("Retry-After") ?? 0));
-	return answer;
+		throw await refusal(answer);
+	return options.method === undefined ? answer.json() : null;
+}
+
+async function ask(path, options, signal) {
+	try {
+		return await fetched(path, options, signal);
+	} catch (error) {
+		throw error instanceof Refused ? error : new Unreachable(error.message);
+	}
 }
 
 // The answer to a path under /api/v1 as an object. Throws Refused with the server's words, or
-// another error when there is no server to be had.
-export async function get(path, signal) {
-	return (await ask(path, { headers: authorization() }, signal)).json();
+// Unreachable.
+export function get(path, signal) {
+	return ask(path, { headers: authorization() }, signal);
 }
 
 // Have something changed; body is an object, or nothing. Throws as get() does.
@@ -80,42 +96,31 @@ export async function send(method, path, body) {
 		body: body === undefined ? undefined : JSON.stringify(body) });
 }
 
+// What follows a path: the parameters that have a value.
+export function query(parameters) {
+	const search = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value));
+	return search.size ? `?${search}` : "";
+}
+
+// The whole of a list: an answer ends where it gets too long, and says with which cursor it goes on.
+// rows: the member that holds them.
+export async function every(path, rows, signal) {
+	const whole = await get(path, signal);
+	const and = path.includes("?") ? "&" : "?";
+	let { next } = whole;
+	while (next) {
+		const more = await get(`${path}${and}cursor=${encodeURIComponent(next)}`, signal);
+		whole[rows] = whole[rows].concat(more[rows]);
+		next = more.next;
+	}
+	return whole;
+}
+
 export function clusterPath(c) {
 	return `clusters/${encodeURIComponent(c.cluster)}`;
 }
 
-export function groupPath(g, rest = "", query = "") {
+export function groupPath(g, rest = "", more = "") {
 	return `${clusterPath(g)}/groups/${encodeURIComponent(g.group)}${rest}` +
-		`?env=${encodeURIComponent(g.environment)}${query && `&${query}`}`;
-}
-
-export async function clusters(signal) {
-	return (await get("clusters", signal)).clusters;
-}
-
-// The groups of clusters, asked for again only when a pass has come in since.
-const lists = new Map();
-
-export function clusterKey(c) {
-	return `${c.environment}/${c.cluster}`;
-}
-
-async function groupsOf(c, signal) {
-	const have = lists.get(clusterKey(c));
-	if (have?.as_of_ms === c.as_of_ms && have.count === c.groups.total)
-		return have.groups;
-	const answer = await get(
-		`${clusterPath(c)}/groups?env=${encodeURIComponent(c.environment)}`, signal);
-	const groups = answer.groups;
-	for (const g of groups) {
-		g.environment = c.environment;
-		g.cluster = c.cluster;
-		g.id = `${c.environment}/${c.cluster}/${g.group}`;
-	}
-	lists.set(clusterKey(c), { as_of_ms: answer.as_of_ms, count: groups.length, groups });
-	return groups;
-}
-
-export async function groups(list, signal) {
-	return (await Promise.all(list.map((c) => groupsOf(c, signal)))).flat();
+		`?env=${encodeURIComponent(g.environment)}${more && `&${more}`}`;
 }

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // chart - where the log ends and what is committed, with the lag between them, over time.
+//
+// Kinds: "offsets", and below it "lag" in messages or "time", the same in time.
 
 import uPlot from "./uplot/uPlot.esm.js";
-import { count } from "./format.js";
+import { count, duration } from "./format.js";
 import { level } from "./parts.js";
 
 const RIBBON = { ok: 3, warn: 6, err: 10 }; // px: a status is told by height as well as by colour
+const STRIP = 0.12; // of the chart's height is for statuses
 const GUTTER = 62;
 
 function colour(name) {
@@ -24,19 +27,26 @@ function colours() {
 }
 
 function brief(value) {
-	return count(value).replace(/\.0+(?=[kMGTP])/, "").replace(/(\.[1-9])0(?=[kMGTP])/, "$1");
+	return value < 0 ? "" : count(value).replace(/\.0+(?=[kMGTP])/, "").replace(/(\.[1-9])0(?=[kMGTP])/, "$1");
 }
 
+// Steps of an axis of durations, in ms.
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800,
+	432000, 864000].map((s) => s * 1000);
+
 function axes(c, kind) {
-	const font = '12px system-ui, sans-serif';
+	const font = "12px system-ui, sans-serif";
 	const common = { stroke: c.text, font, grid: { stroke: c.grid, width: 1 }, ticks: { show: false } };
-	const time = kind === "lag" ? { size: 26, gap: 6, values: (u, at) => labels(at) }
-		: { size: 6, values: (u, at) => at.map(() => "") }; // the chart below has them
-	return [
-		{ ...common, space: 70, ...time },
-		{ ...common, size: GUTTER, space: 36, values: (u, values) => values.map(brief) },
-	];
+	const x = kind === "offsets" ? { size: 6, values: (u, at) => at.map(() => "") } // the chart below has them
+		: { size: 26, gap: 6, values: (u, at) => labels(at) };
+	const y = kind === "time" ? { incrs: STEPS, values: (u, values) => values.map((ms) => (ms < 0 ? "" : duration(ms))) }
+		: { values: (u, values) => values.map(brief) };
+	return [{ ...common, space: 70, ...x }, { ...common, size: GUTTER, space: 36, ...y }];
 }
+
+const days = new Intl.DateTimeFormat("en", { day: "numeric", month: "short" });
+const minutes = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const seconds = new Intl.DateTimeFormat([], { timeStyle: "medium", hourCycle: "h23" });
 
 // Hours within a day, else days.
 function labels(at) {
@@ -45,9 +55,8 @@ function labels(at) {
 	return at.map((s) => {
 		const date = new Date(s * 1000);
 		if (step >= 86400 || (span > 86400 && date.getHours() === 0 && date.getMinutes() === 0))
-			return date.toLocaleDateString("en", { day: "numeric", month: "short" });
-		return date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false,
-			second: step < 60 ? "2-digit" : undefined });
+			return days.format(date);
+		return (step < 60 ? seconds : minutes).format(date);
 	});
 }
 
@@ -107,16 +116,16 @@ function series(kind, c) {
 	if (kind === "offsets")
 		return [{}, { stroke: c.end, width: 2, points: { show: false } },
 			{ stroke: c.committed, width: 2, points: { show: false } }];
-	return [{}, { stroke: c.lag, width: 1.5, fill: c["lag-fill"], points: { show: false } }];
+	return [{}, { stroke: c.lag, width: 1.5, fill: c["lag-fill"], fillTo: 0, points: { show: false } }];
 }
 
-// Room above and below; a lag starts at 0, offsets do not.
+// Room above and below; a lag starts at 0, above the strip of statuses, offsets do not.
 function range(kind) {
+	const least = kind === "time" ? 5000 : 5;
 	return (u, min, max) => {
-		if (min === null || max === null)
-			return [0, 10];
 		const room = Math.max((max - min) * 0.08, 1);
-		return kind === "lag" ? [0, Math.max(max * 1.12, 5)] : [Math.max(min - room, 0), max + room];
+		const top = Math.max(max * 1.12, least);
+		return kind === "offsets" ? [Math.max(min - room, 0), max + room] : [-top * STRIP, top];
 	};
 }
 
@@ -133,32 +142,33 @@ function options(el, kind, chart) {
 		bands: kind === "offsets" ? [{ series: [1, 2], fill: c["lag-fill"] }] : [],
 		hooks: {
 			drawClear: [(u) => drawWindow(u, c, chart.window)],
-			draw: [(u) => kind === "lag" && drawRibbon(u, c, chart.ribbon)],
+			draw: [(u) => kind !== "offsets" && drawRibbon(u, c, chart.ribbon)],
 			setCursor: [(u) => chart.onPoint(u.cursor.idx)],
 		},
 	};
 }
 
-function signature(chart) {
+// Colours are the canvas's own: with others it is made anew.
+function signature() {
 	return [document.documentElement.dataset.theme, matchMedia("(prefers-color-scheme: dark)").matches].join();
 }
 
-// Show chart in el: {data: columns for uPlot, span: {from, to}, window, ribbon, onPoint}. kind is
-// "offsets" or "lag".
+// Show chart in el: {data: columns for uPlot, span: {from, to}, window, ribbon, onPoint}. With the
+// same columns as before nothing has changed.
 export function show(el, kind, chart) {
-	const key = signature(chart);
+	const key = signature();
 	if (el.plot && el.plotKey !== key) {
 		el.plot.destroy();
 		el.plot = null;
 	}
-	el.chart ??= {};
-	Object.assign(el.chart, chart);
+	const before = el.chart?.data;
+	el.chart = Object.assign(el.chart ?? {}, chart);
 	if (!el.plot) {
 		el.plotKey = key;
 		el.plot = new uPlot(options(el, kind, el.chart), chart.data, el);
 		el.watch ??= new ResizeObserver(() => el.plot?.setSize({ width: el.clientWidth, height: el.clientHeight }));
 		el.watch.observe(el);
-	} else {
+	} else if (chart.data !== before) {
 		el.plot.setData(chart.data);
 	}
 }

@@ -7,8 +7,9 @@ const SVG = "http://www.w3.org/2000/svg";
 const SVG_TAGS = new Set(["svg", "path", "circle", "rect", "line", "polyline", "g"]);
 
 // An element. Properties: "on..." are listeners, "key" tells siblings apart, "mount", "update" and
-// "unmount" are functions of an element whose inside is theirs; all else are attributes, of which
-// null and false mean none.
+// "unmount" are functions of an element whose inside is theirs, "recycle" lets children with keys, all
+// of one tag, become one another, which is far cheaper than new ones; all else are attributes, of
+// which null and false mean none.
 export function h(tag, props, ...kids) {
 	return { tag, props: props ?? {}, kids: kids.flat(Infinity).filter(shown) };
 }
@@ -38,7 +39,7 @@ function setProp(el, name, value, before) {
 // Functions to call once everything has its place in the page.
 let updates = [];
 
-const OURS = new Set(["key", "mount", "update", "unmount", "width%"]);
+const OURS = new Set(["key", "mount", "update", "unmount", "recycle", "width%"]);
 
 function apply(el, v) {
 	const before = el.described?.props ?? {};
@@ -46,7 +47,7 @@ function apply(el, v) {
 		if (!(name in v.props) && !OURS.has(name))
 			setProp(el, name, null, before[name]);
 	if (!v.props.mount)
-		patch(el, v.kids);
+		patch(el, v.kids, v.props.recycle);
 	for (const name in v.props)
 		if (!OURS.has(name))
 			setProp(el, name, v.props[name], before[name]);
@@ -75,37 +76,55 @@ function discard(node) {
 }
 
 function same(node, v) {
-	return node?.described?.tag === v.tag && node.described.props.key === v.props.key;
+	const before = node?.described;
+	return before?.tag === v.tag && before.props.key === v.props.key && !before.props.mount === !v.props.mount;
 }
 
-function keyed(el) {
+// The children of el that have keys, and of those the ones that are not described any more: where rows
+// are recycled they become what is missing. What has the focus stays itself.
+function keyed(el, kids, recycle) {
+	const wanted = new Set(recycle ? kids.map((v) => v.props?.key) : []);
 	const nodes = new Map();
-	for (const node of el.childNodes)
-		if (node.described?.props.key !== undefined)
-			nodes.set(node.described.props.key, node);
-	return nodes;
+	const spare = [];
+	for (const node of el.childNodes) {
+		const key = node.described?.props.key;
+		if (key === undefined)
+			continue;
+		nodes.set(key, node);
+		if (recycle && !wanted.has(key) && !node.contains(document.activeElement))
+			spare.push(node);
+	}
+	return { nodes, spare };
+}
+
+// The node for v: the one that shows it already, another one made into it, or a new one.
+function nodeFor(v, at, { nodes, spare }) {
+	const { key } = v.props;
+	const have = key === undefined ? at : nodes.get(key);
+	const node = same(have, v) ? have : key === undefined ? undefined : spare.pop();
+	if (!node)
+		return create(v);
+	apply(node, v);
+	return node;
+}
+
+function textFor(text, at) {
+	const node = at?.nodeType === Node.TEXT_NODE ? at : document.createTextNode(text);
+	if (node.data !== text)
+		node.data = text;
+	return node;
 }
 
 // Make the children of el those described.
-export function patch(el, kids) {
-	const byKey = keyed(el);
+function patch(el, kids, recycle) {
+	const have = keyed(el, kids, recycle);
 	let at = el.firstChild;
 	for (const v of kids) {
-		let node;
-		if (typeof v !== "object") {
-			const text = String(v);
-			node = at?.nodeType === Node.TEXT_NODE ? at : document.createTextNode(text);
-			if (node.data !== text)
-				node.data = text;
-		} else {
-			const have = v.props.key !== undefined ? byKey.get(v.props.key) : at;
-			node = same(have, v) ? have : create(v);
-			if (node === have)
-				apply(node, v);
-		}
-		if (node !== at)
+		const node = typeof v === "object" ? nodeFor(v, at, have) : textFor(String(v), at);
+		if (node === at)
+			at = at.nextSibling;
+		else
 			el.insertBefore(node, at);
-		at = node.nextSibling;
 	}
 	while (at) {
 		const next = at.nextSibling;

@@ -2,24 +2,25 @@
 //
 // fleet - all clusters at a glance: a board of environments, and below it the groups that are worst.
 
-import * as api from "./api.js";
 import { h } from "./dom.js";
 import { count, duration, plural } from "./format.js";
-import { listOf } from "./groups.js";
-import { big, blindness, byName, clusterLink, empty, fact, freshness, glyph, note,
+import { groupTable } from "./grouptable.js";
+import * as lists from "./lists.js";
+import { big, blindness, byName, clusterLink, empty, fact, freshness, furthestBehind, glyph, note,
 	skeleton, worst } from "./parts.js";
 
 const WORST_SHOWN = 8;
+const ROOMY_MAX = 12; // clusters whose cards have room for all there is to say
 const CALM_MAX = 2000; // groups that are asked for though none of them is bad
 
 export const title = () => "Fleet";
 
 export async function load(ctx, signal) {
-	const clusters = await api.clusters(signal);
+	const clusters = await lists.clusters(signal);
 	const bad = clusters.filter((c) => c.groups.err + c.groups.warn > 0);
 	if (bad.length === 0 && sum(clusters, (c) => c.groups.total) <= CALM_MAX)
-		return { clusters, calm: true, groups: (await api.groups(clusters, signal)).sort(worst) };
-	const groups = (await api.groups(bad, signal)).filter((g) => g.status !== "OK");
+		return { clusters, calm: true, groups: (await lists.groups(clusters, signal)).sort(furthestBehind) };
+	const groups = (await lists.groups(bad, signal)).filter((g) => g.status !== "OK");
 	return { clusters, calm: false, groups: groups.sort(worst) };
 }
 
@@ -57,9 +58,9 @@ function tile(status, n, label) {
 		h("span", { class: `tile-value ${n > 0 ? status.toLowerCase() : "none"}` }, big(n)));
 }
 
-function figure(label, value) {
+function figure(label, value, kind = "") {
 	return h("div", { class: "tile" }, h("span", { class: "tile-label" }, label),
-		h("span", { class: "tile-value" }, value));
+		h("span", { class: `tile-value ${kind}` }, value));
 }
 
 function summary(clusters) {
@@ -70,7 +71,7 @@ function summary(clusters) {
 		tile("OK", sum(clusters, (c) => c.groups.ok), "OK"),
 		figure("Total lag", big(sum(clusters, (c) => c.lag))),
 		figure("Oldest unread", duration(longest(clusters))),
-		figure("Clusters seen", `${seen} of ${clusters.length}`));
+		figure("Clusters seen", `${seen} of ${clusters.length}`, seen < clusters.length ? "warn" : ""));
 }
 
 function bar(c) {
@@ -86,10 +87,28 @@ function counts(c) {
 		h("span", { key: status, class: "count" }, glyph(status), h("b", null, count(n)), ` ${status}`)));
 }
 
+function statusOf(c) {
+	return c.groups.err > 0 ? "ERR" : c.groups.warn > 0 ? "WARN" : "OK";
+}
+
+// The same as card(), so that a large fleet is seen at a glance.
+function smallCard(c) {
+	const problem = blindness(c);
+	const status = statusOf(c);
+	const bad = status === "OK" ? null : h("span", { class: "count" }, glyph(status),
+		h("b", null, count(c.groups[status.toLowerCase()])));
+	return h("li", { key: lists.clusterKey(c), class: `card cluster-card ${status.toLowerCase()}` },
+		h("div", { class: "cluster-head" },
+			h("a", { class: "cover row-link", href: clusterLink(c), title: c.cluster }, c.cluster), bad),
+		bar(c),
+		problem ? note(problem) : h("p", { class: "brief muted" }, `${plural(c.groups.total, "group")}, lag ${count(c.lag)}`,
+			h("span", null, duration(c.time_lag_ms))));
+}
+
 function card(c) {
 	const problem = blindness(c);
-	const status = c.groups.err > 0 ? "ERR" : c.groups.warn > 0 ? "WARN" : "OK";
-	return h("li", { key: api.clusterKey(c), class: `card cluster-card ${status.toLowerCase()}` },
+	const status = statusOf(c);
+	return h("li", { key: lists.clusterKey(c), class: `card cluster-card ${status.toLowerCase()}` },
 		h("div", { class: "cluster-head" },
 			h("a", { class: "cover row-link", href: clusterLink(c) }, c.cluster),
 			h("span", { class: "muted" }, plural(c.groups.total, "group"))),
@@ -102,22 +121,22 @@ function card(c) {
 			fact("Seen", freshness(c))));
 }
 
-function environment(name, clusters) {
+function environment(name, clusters, roomy) {
 	clusters.sort((a, b) => severity(b) - severity(a) || byName(a.cluster, b.cluster));
 	const groups = sum(clusters, (c) => c.groups.total);
-	const bad = sum(clusters, (c) => c.groups.err);
 	return h("section", { key: name, class: "environment", "aria-label": name || "No environment" },
 		h("h2", null, name || "No environment",
-			h("span", { class: "muted" }, bad > 0 ? `${count(bad)} of ${plural(groups, "group")} in ERR`
-				: plural(groups, "group"))),
-		h("ul", null, clusters.map(card)));
+			h("span", { class: "muted" }, clusters.length > 1 ? `${plural(clusters.length, "cluster")}, ` +
+				plural(groups, "group") : null)),
+		h("ul", null, clusters.map(roomy ? card : smallCard)));
 }
 
 function board(clusters) {
 	const names = [...new Set(clusters.map((c) => c.environment))];
 	const of = (name) => clusters.filter((c) => c.environment === name);
 	names.sort((a, b) => sum(of(b), severity) - sum(of(a), severity) || byName(a, b));
-	return h("div", { class: "board" }, names.map((name) => environment(name, of(name))));
+	const roomy = clusters.length <= ROOMY_MAX;
+	return h("div", { class: `board ${roomy ? "" : "small"}` }, names.map((name) => environment(name, of(name), roomy)));
 }
 
 function attention(ctx, { groups, calm }) {
@@ -127,7 +146,7 @@ function attention(ctx, { groups, calm }) {
 		: h("a", { href: "#/groups?status=ERR,WARN" }, `All ${count(groups.length)} in ERR or WARN`);
 	const title = calm ? "Furthest behind" : "Worst first";
 	return h("section", { class: "attention" }, h("div", { class: "section-head" }, h("h2", null, title), all),
-		listOf(ctx, groups.slice(0, WORST_SHOWN), { label: title, whole: true }));
+		groupTable(ctx, groups.slice(0, WORST_SHOWN), { label: title, whole: true }));
 }
 
 export function view(ctx, data) {

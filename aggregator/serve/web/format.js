@@ -23,6 +23,10 @@ export function count(n) {
 	return n.toFixed(n < 9.995 ? 2 : n < 99.95 ? 1 : 0) + ["", "k", "M", "G", "T", "P"][unit];
 }
 
+export function bytes(n) {
+	return n === null ? NONE : `${count(n)}B`;
+}
+
 // The two largest units: "3m 20s".
 export function duration(ms, atLeast = false) {
 	if (ms === null || ms === undefined)
@@ -46,14 +50,16 @@ export function ago(ms) {
 	return ms === null ? NONE : ms < 1500 ? "just now" : `${duration(ms)} ago`;
 }
 
+// Made once: to make one takes longer than to draw a row.
+const times = new Intl.DateTimeFormat([], { timeStyle: "medium", hourCycle: "h23" });
+const moments = new Intl.DateTimeFormat([], { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
+
 export function clock(ms) {
-	return ms === null ? NONE : new Date(ms).toLocaleTimeString([], { hour12: false });
+	return ms === null ? NONE : times.format(ms);
 }
 
 export function moment(ms) {
-	if (ms === null)
-		return NONE;
-	return new Date(ms).toLocaleString([], { dateStyle: "medium", timeStyle: "medium", hour12: false });
+	return ms === null ? NONE : moments.format(ms);
 }
 
 export function plural(n, one, many = `${one}s`) {
@@ -87,4 +93,9 @@ const REASONS = {
 
 export function reason(name) {
 	return REASONS[name] ?? name.replaceAll("_", " ");
+}
+
+// With the first letter large.
+export function sentence(text) {
+	return text ? text[0].toUpperCase() + text.slice(1) : "";
 }

@@ -2,9 +2,10 @@
 //
 // parts - what more than one view shows: a status, a cluster's freshness, an empty state, links.
 
-import { clusterKey, now } from "./api.js";
+import { now } from "./api.js";
 import { h } from "./dom.js";
 import { ago, count, duration, exact } from "./format.js";
+import { clusterKey } from "./lists.js";
 
 // Every status has a shape of its own beside its colour and its name.
 const SHAPES = {
@@ -33,14 +34,23 @@ export function glyph(status) {
 		h("path", { class: "outline", d: outline }), h("path", { class: "sign", d: sign }));
 }
 
+// A status by other words.
+export function badgeOf(status, text) {
+	return h("span", { class: `badge ${level(status)}` }, glyph(status), h("span", null, text));
+}
+
 export function badge(status) {
-	return h("span", { class: `badge ${level(status)}` }, glyph(status),
-		h("span", null, status === "NOTFOUND" ? "NEW" : status));
+	return badgeOf(status, status === "NOTFOUND" ? "NEW" : status);
 }
 
 // A number whose short form tells the whole one when pointed at.
 export function big(n) {
 	return h("span", { title: n === null ? null : exact(n) }, count(n));
+}
+
+// Of a cluster, or what is in one: "ENVIRONMENT / cluster".
+export function placeOf(c) {
+	return [c.environment, c.cluster].filter(Boolean).join(" / ");
 }
 
 export function groupLink(g) {
@@ -56,10 +66,14 @@ export function byName(a, b) {
 	return a < b ? -1 : a > b ? 1 : 0;
 }
 
-// Worst first: by status, then by how long the oldest message waits, then by messages.
+export function furthestBehind(a, b) {
+	return (b.time_lag_ms ?? -1) - (a.time_lag_ms ?? -1) || b.lag - a.lag || byName(a.id, b.id);
+}
+
+// Worst first: by status, then by how long the oldest message waits. Those that are well stand by
+// name: their lag goes up and down all the time, and rows that jump cannot be clicked.
 export function worst(a, b) {
-	return rank(b.status) - rank(a.status) || (b.time_lag_ms ?? -1) - (a.time_lag_ms ?? -1) ||
-		b.lag - a.lag || byName(a.id, b.id);
+	return rank(b.status) - rank(a.status) || (rank(a.status) > 1 ? furthestBehind(a, b) : byName(a.id, b.id));
 }
 
 // Null if all is well, else what is wrong with how a cluster is seen.
@@ -83,7 +97,7 @@ export function freshness(c) {
 }
 
 export function note(text, kind = "warn") {
-	return h("p", { class: `note ${kind}` }, glyph(kind === "warn" ? "WARN" : "ERR"), h("span", null, text));
+	return h("p", { key: text, class: `note ${kind}` }, glyph(kind === "warn" ? "WARN" : "ERR"), h("span", null, text));
 }
 
 export function empty(title, text, ...more) {
@@ -103,4 +117,18 @@ export function skeleton(rows) {
 export function fact(label, value, hint) {
 	return h("div", { class: "fact" }, h("dt", null, label), h("dd", null, value),
 		hint ? h("dd", { class: "hint" }, hint) : null);
+}
+
+// Where this is: [text, address] of the list that it is in, and what stands between.
+export function crumbs(list, ...kids) {
+	return h("nav", { class: "crumbs", "aria-label": "Where this is" }, h("a", { href: list[1] }, list[0]),
+		h("span", { "aria-hidden": "true" }, "/"), kids);
+}
+
+// The lists of incidents and of what is kept from being told, of which one is looked at.
+export function tabs(at, ...more) {
+	const tab = (name, text, href) => h("a", { key: name, href, "aria-current": at === name ? "page" : null }, text);
+	return h("div", { class: "tabs-bar" }, h("nav", { class: "tabs", "aria-label": "Which incidents" },
+		tab("open", "Open", "#/incidents"), tab("past", "Past", "#/incidents?show=past"),
+		tab("silences", "Silences", "#/silences")), more);
 }

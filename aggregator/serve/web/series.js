@@ -1,31 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// series - the columns that the charts draw: of one partition, or of several summed.
+// series - the columns that the charts draw: of one partition, or of a whole group.
 
 import { get, groupPath } from "./api.js";
 
 export const RANGES = [["10m", 600e3], ["1h", 3600e3], ["6h", 6 * 3600e3], ["24h", 86400e3],
 	["7d", 7 * 86400e3], ["30d", 30 * 86400e3]];
-export const SUM_MAX = 24; // partitions whose offsets are summed
-const KEPT_MS = 30000;
-
-const kept = new Map(); // path -> {at, answer}
+const FINE = RANGES[0][0]; // the range that the judge's own samples cover, which are closer together
 
 export function rangeOf(name) {
 	return RANGES.find(([key]) => key === name) ?? RANGES[0];
 }
 
-async function partitionHistory(id, p, range, signal) {
+export function nameOf(p) {
+	return `${p.topic}/${p.partition}`;
+}
+
+// What was kept of the group's lag and offsets over time.
+export function historyOfGroup(id, range, signal) {
+	return get(groupPath(id, "/history", `from=-${range}`), signal);
+}
+
+export function historyOfPartition(id, p, range, signal) {
 	const rest = `/partitions/${encodeURIComponent(p.topic)}/${p.partition}/history`;
-	const path = groupPath(id, rest, `from=-${range}`);
-	const have = kept.get(path);
-	if (have && Date.now() - have.at < KEPT_MS)
-		return have.answer;
-	const answer = await get(path, signal);
-	if (kept.size > 200)
-		kept.clear();
-	kept.set(path, { at: Date.now(), answer });
-	return answer;
+	return get(groupPath(id, rest, `from=-${range}`), signal);
 }
 
 function pointsOfWindow(explained) {
@@ -68,26 +66,50 @@ function sum(lists) {
 	return columns;
 }
 
-// Columns "time in s, log end, committed" of partitions, up to the group's last pass. Null: too many.
-export async function offsets(id, g, partitions, explained, range, signal) {
-	const some = partitions.filter((p) => p.committed !== null && p.log_end !== null);
-	if (some.length === 0 || some.length > SUM_MAX)
+// What the last pass saw, as the last point.
+function upToNow(g, p, points) {
+	return [...points.filter(([at]) => at < g.as_of_ms), [g.as_of_ms, p.log_end, p.committed]];
+}
+
+function columnsOf(points) {
+	return [points.map(([at]) => at / 1000), points.map(([, end]) => end), points.map(([, , committed]) => committed)];
+}
+
+// Columns "time in s, log end, committed" of one partition up to the group's last pass.
+export function offsetsOfPartition(g, p, explained, range, history) {
+	const points = range === FINE && explained ? pointsOfWindow(explained) : pointsOfHistory(history);
+	return columnsOf(upToNow(g, p, points));
+}
+
+// The same of all partitions of the group together. explanationOf: of a partition, if it is known.
+// Null: nothing has been committed.
+export function offsetsOfGroup(g, explanationOf, range, history) {
+	const some = g.partitions.filter((p) => p.committed !== null && p.log_end !== null);
+	if (some.length === 0)
 		return null;
-	const same = (a, b) => a.topic === b.topic && a.partition === b.partition;
-	const lists = await Promise.all(some.map(async (p) => {
-		const e = explained.find((x) => same(x, p));
-		const points = range === "10m" && e ? pointsOfWindow(e)
-			: pointsOfHistory(await partitionHistory(id, p, range, signal));
-		return [...points.filter(([at]) => at < g.as_of_ms), [g.as_of_ms, p.log_end, p.committed]];
-	}));
-	return sum(lists);
+	const windows = range === FINE ? some.map(explanationOf) : [];
+	if (windows.length > 0 && windows.every(Boolean))
+		return sum(some.map((p, i) => upToNow(g, p, pointsOfWindow(windows[i]))));
+	const total = (name) => some.reduce((all, p) => all + p[name], 0);
+	return columnsOf(upToNow(g, { log_end: total("log_end"), committed: total("committed") },
+		pointsOfHistory(history)));
 }
 
-export function lagOfOffsets([at, end, committed]) {
-	return [at, end.map((value, i) => value - committed[i])];
+function lagOfOffsets([at, end, committed]) {
+	const lag = (i) => (end[i] === null || committed[i] === null ? null : Math.max(end[i] - committed[i], 0));
+	return [at, at.map((_, i) => lag(i))];
 }
 
-export function lagOfHistory(history, g) {
+// A column of what was kept, and what the last pass saw.
+function kept(g, history, name, last) {
 	const at = history.at_ms.filter((ms) => ms < g.as_of_ms);
-	return [[...at.map((ms) => ms / 1000), g.as_of_ms / 1000], [...history.lag.slice(0, at.length), g.lag]];
+	return [[...at.map((ms) => ms / 1000), g.as_of_ms / 1000], [...history[name].slice(0, at.length), last]];
+}
+
+// Columns "time in s, lag" of the group, or of the partition that is chosen, whose offsets are lines.
+// In time: in ms.
+export function lagColumns(g, chosen, lines, history, inTime) {
+	if (inTime)
+		return kept(g, history, "time_lag_ms", (chosen ?? g).time_lag_ms);
+	return chosen && lines ? lagOfOffsets(lines) : kept(g, history, "lag", (chosen ?? g).lag);
 }

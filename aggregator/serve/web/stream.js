@@ -3,13 +3,14 @@
 // stream - the server's events as they come. Read by fetch, not by EventSource, which cannot send a
 // token.
 
-import { authorization } from "./api.js";
+import { authorization, refusal } from "./api.js";
 
 const WAIT_MIN_MS = 1000;
 const WAIT_MAX_MS = 30000;
 const SILENT_MS = 45000; // the server says something more often than that
 
 let stopping = null; // ends the stream under way
+let wake = () => {}; // ends the wait for the next try
 let lastId = null;
 
 function fieldsOf(block) {
@@ -51,7 +52,7 @@ async function read(onEvent, onOpen, stop) {
 		const headers = { ...authorization(), ...(lastId === null ? {} : { "Last-Event-ID": lastId }) };
 		const answer = await fetch("api/v1/stream", { cache: "no-store", headers, signal: stop.signal });
 		if (!answer.ok)
-			throw new Error(`status ${answer.status}`);
+			throw await refusal(answer);
 		onOpen(true);
 		for await (const { event, data, id } of events(answer.body, watch)) {
 			lastId = id ?? lastId;
@@ -61,6 +62,19 @@ async function read(onEvent, onOpen, stop) {
 	} finally {
 		clearTimeout(limit);
 	}
+}
+
+// Whether asking again as the same is in vain, and would count as one more wrong guess.
+function hopeless(error) {
+	return error.status === 401 || error.status === 403;
+}
+
+function pause(ms) {
+	return new Promise((done) => {
+		wake = done;
+		if (ms < Infinity)
+			setTimeout(done, ms);
+	});
 }
 
 // Follow the server's events, for good: when the stream breaks it is asked for again. onOpen is told
@@ -74,11 +88,13 @@ export async function follow(onEvent, onOpen) {
 				wait = WAIT_MIN_MS;
 				onOpen(open);
 			}, stopping);
-		} catch {
-			wait = Math.min(wait * 2, WAIT_MAX_MS);
+		} catch (error) {
+			wait = hopeless(error) ? Infinity : Math.min(wait * 2, WAIT_MAX_MS);
 		}
 		onOpen(false);
-		await new Promise((done) => setTimeout(done, wait * (0.5 + Math.random())));
+		await pause(wait * (0.5 + Math.random()));
+		if (wait === Infinity)
+			wait = WAIT_MIN_MS;
 	}
 }
 
@@ -86,4 +102,5 @@ export async function follow(onEvent, onOpen) {
 export function restart() {
 	lastId = null;
 	stopping?.abort();
+	wake();
 }
