@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/mem.h"
 
 #define DAY_MS ((int64_t)86400000)
 #define CERT_WARN_MS (14 * DAY_MS)
@@ -51,9 +52,7 @@ static int load_keys(struct door *d, struct buf *errors)
 {
 	int err = ERR_OK;
 
-	d->agents = calloc(MAX(d->cfg->agents.count, (size_t)1), sizeof(*d->agents));
-	if (d->agents == NULL)
-		abort();
+	d->agents = mem_zeroed(d->cfg->agents.count, sizeof(*d->agents));
 	for (size_t i = 0; i < d->cfg->agents.count; i++) {
 		const struct aggregator_agent *a = aggregator_config_agent(d->cfg, i);
 
@@ -70,10 +69,8 @@ static int load_keys(struct door *d, struct buf *errors)
 
 int door_load(const struct aggregator_config *cfg, struct buf *errors, struct door **ret_d)
 {
-	CLEANUP(door_free) struct door *d = calloc(1, sizeof(*d));
+	CLEANUP(door_free) struct door *d = mem_zeroed(1, sizeof(*d));
 
-	if (d == NULL)
-		abort();
 	d->cfg = cfg;
 	int err = load_certs(d, errors);
 	int key_err = load_keys(d, errors);

@@ -31,12 +31,8 @@ int rulebook_open(const char *path, const struct rules_base *base, struct buf *e
 	int err = s != NULL ? ERR_OK : rules_file_load(path, base, errors, &s);
 	if (err != ERR_OK)
 		return err;
-	struct rulebook *b = calloc(1, sizeof(*b));
-	if (b == NULL)
-		abort();
-	b->path = strdup(path);
-	if (b->path == NULL)
-		abort();
+	struct rulebook *b = mem_zeroed(1, sizeof(*b));
+	b->path = mem_copy(path);
 	b->base = *base;
 	b->state = (struct rulebook_state){.rules = s, .version = 1, .since_ms = clock_wall_ms()};
 	pthread_mutex_init(&b->loading, NULL);

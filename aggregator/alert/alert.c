@@ -10,6 +10,7 @@
 #include "aggregator/alert/silence_config.h"
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/mem.h"
 
 #define COMMAND_S 5      /* how long somebody waits for the writer */
 #define TRIM_MS 10000    /* between two steps of forgetting */
@@ -26,9 +27,7 @@ static void note_change(struct alert *a, const struct incident *i)
 		return;
 	if (a->change_count == a->change_cap) {
 		a->change_cap = MAX(2 * a->change_cap, (size_t)16);
-		a->changes = realloc(a->changes, a->change_cap * sizeof(*a->changes));
-		if (a->changes == NULL)
-			abort();
+		a->changes = mem_resize(a->changes, a->change_cap, sizeof(*a->changes));
 	}
 	a->changes[a->change_count++] = *i;
 }
@@ -183,9 +182,7 @@ void alert_blind(struct alert *a, struct view *v)
 	forget_blind(a, v->cluster_id);
 	if (a->blind_count == a->blind_cap) {
 		a->blind_cap = MAX(2 * a->blind_cap, (size_t)16);
-		a->blind = realloc(a->blind, a->blind_cap * sizeof(struct view *));
-		if (a->blind == NULL)
-			abort();
+		a->blind = mem_resize(a->blind, a->blind_cap, sizeof(struct view *));
 	}
 	a->blind[a->blind_count++] = view_ref(v);
 }

@@ -9,6 +9,7 @@
 #include "aggregator/alert/silence_config.h"
 #include "common/err.h"
 #include "common/glob.h"
+#include "common/mem.h"
 
 /* The rules that hold, referenced; NULL: they are not known yet. */
 static struct rules_set *rules_now(struct alert *a)
@@ -63,9 +64,7 @@ static void add(struct found *f, const struct incident *i)
 		return;
 	if (f->count == f->cap) {
 		f->cap = MAX(2 * f->cap, (size_t)64);
-		f->list = realloc(f->list, f->cap * sizeof(*f->list));
-		if (f->list == NULL)
-			abort();
+		f->list = mem_resize(f->list, f->cap, sizeof(*f->list));
 	}
 	f->list[f->count++] = (struct alert_place){i->opened_ms, i->id};
 }

@@ -8,6 +8,7 @@
 #include "aggregator/alert/sight.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/mem.h"
 
 #define NOT_SEEN UINT8_MAX /* no status: nothing was seen since the start */
 
@@ -16,10 +17,8 @@
 struct incidents *incidents_new(const struct silences *silences, incidents_on_change *on_change,
 				void *arg)
 {
-	struct incidents *n = calloc(1, sizeof(*n));
+	struct incidents *n = mem_zeroed(1, sizeof(*n));
 
-	if (n == NULL)
-		abort();
 	n->silences = silences;
 	n->on_change = on_change;
 	n->arg = arg;
@@ -82,9 +81,7 @@ static struct place *take_place(struct incidents *n, uint32_t cluster, const cha
 		return p;
 	if (n->place_count == n->place_cap) {
 		n->place_cap = MAX(2 * n->place_cap, (size_t)16);
-		n->places = realloc(n->places, n->place_cap * sizeof(*n->places));
-		if (n->places == NULL)
-			abort();
+		n->places = mem_resize(n->places, n->place_cap, sizeof(*n->places));
 	}
 	p = &n->places[n->place_count++];
 	*p = (struct place){.cluster = cluster, .environment = strdup(environment)};
@@ -109,9 +106,7 @@ static void set_slot(struct incidents *n, const struct incident *i, const struct
 	struct slot *slot = find_slot(p, i->group_id);
 
 	if (slot == NULL) {
-		slot = calloc(1, sizeof(*slot));
-		if (slot == NULL)
-			abort();
+		slot = mem_zeroed(1, sizeof(*slot));
 		slot->group = i->group_id;
 		slot->status = NOT_SEEN;
 		HASH_ADD(hh, p->slots, group, sizeof(slot->group), slot);

@@ -4,6 +4,7 @@
 
 #include "aggregator/alert/hash.h"
 #include "aggregator/alert/notify_priv.h"
+#include "common/mem.h"
 
 /* --- lists --- */
 
@@ -58,22 +59,11 @@ static const struct alert_receiver *receiver_of(const struct notify_letter *lett
 	return r->receiver;
 }
 
-static char *copy(const char *s)
-{
-	char *new = strdup(s);
-
-	if (new == NULL)
-		abort();
-	return new;
-}
-
 /* The incidents of some members, as many as can be read. */
 static void fill(struct notify *n, struct message *m, const struct notify_list *list, size_t from,
 		 size_t most)
 {
-	m->incidents = calloc(MAX(most, (size_t)1), sizeof(*m->incidents));
-	if (m->incidents == NULL)
-		abort();
+	m->incidents = mem_zeroed(most, sizeof(*m->incidents));
 	for (size_t i = from; i < from + most; i++) {
 		struct message *content = notify_member_content(n, list->items[i]);
 
@@ -99,10 +89,10 @@ static void send_part(struct notify *n, const struct notify_letter *letter,
 	m->thread = letter->thread;
 	m->kind = letter->kind;
 	m->at_ms = n->now_ms;
-	m->route = copy(letter->route->config->name);
-	m->receiver = copy(receiver->name);
-	m->group_by = copy(letter->by);
-	m->url = copy(n->config->url);
+	m->route = mem_copy(letter->route->config->name);
+	m->receiver = mem_copy(receiver->name);
+	m->group_by = mem_copy(letter->by);
+	m->url = mem_copy(n->config->url);
 	fill(n, m, list, from, most);
 	m->total = MAX(list->count, m->count);
 	if (m->count > 0)

@@ -7,15 +7,7 @@
 #include "aggregator/store/alert_store.h"
 #include "common/err.h"
 #include "common/log.h"
-
-static void *must_alloc(size_t size)
-{
-	void *p = calloc(1, size);
-
-	if (p == NULL)
-		abort();
-	return p;
-}
+#include "common/mem.h"
 
 /* --- groups --- */
 
@@ -30,7 +22,7 @@ struct group *notify_group(struct notify *n, uint64_t thread)
 static struct group *insert_group(struct notify *n, const struct group_row *row, const char *by,
 				  size_t size)
 {
-	struct group *g = must_alloc(sizeof(*g));
+	struct group *g = mem_zeroed(1, sizeof(*g));
 
 	g->row = *row;
 	g->by = strndup(by, size);
@@ -97,7 +89,7 @@ static void link_same(struct notify *n, struct member *m)
 
 	HASH_FIND(hh, n->incidents, &m->row.id, sizeof(m->row.id), e);
 	if (e == NULL) {
-		e = must_alloc(sizeof(*e));
+		e = mem_zeroed(1, sizeof(*e));
 		e->id = m->row.id;
 		HASH_ADD(hh, n->incidents, id, sizeof(e->id), e);
 	}
@@ -126,7 +118,7 @@ static void unlink_same(struct notify *n, struct member *m)
 
 static struct member *insert_member(struct notify *n, struct group *g, const struct member_row *row)
 {
-	struct member *m = must_alloc(sizeof(*m));
+	struct member *m = mem_zeroed(1, sizeof(*m));
 
 	m->row = *row;
 	m->group = g;
@@ -222,7 +214,7 @@ static uint64_t lane_key(uint64_t route)
 
 static struct lane *insert_lane(struct notify *n, const struct lane_row *row)
 {
-	struct lane *l = must_alloc(sizeof(*l));
+	struct lane *l = mem_zeroed(1, sizeof(*l));
 
 	l->row = *row;
 	l->route = route_find(n->routes, row->route);

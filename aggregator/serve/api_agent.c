@@ -10,6 +10,7 @@
 #include "aggregator/serve/api_cluster.h"
 #include "aggregator/serve/problem.h"
 #include "common/clock.h"
+#include "common/mem.h"
 
 /*
  * An agent is put together from two sides: the views, which tell what it last reported of each
@@ -47,12 +48,7 @@ static void add_link(void *arg, const struct server_agent *link)
 {
 	struct agents *a = arg;
 
-	if (a->link_count == a->cap) {
-		a->cap = MAX(a->cap * 2, (size_t)16);
-		a->room = realloc(a->room, a->cap * sizeof(*a->room));
-		if (a->room == NULL)
-			abort();
-	}
+	a->room = mem_grow(a->room, a->link_count, &a->cap, sizeof(*a->room));
 	struct server_agent *copy = &a->room[a->link_count++];
 	*copy = *link;
 	copy->name = view_strdup(a->memory, link->name);

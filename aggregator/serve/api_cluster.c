@@ -8,6 +8,7 @@
 #include "aggregator/serve/deliver.h"
 #include "aggregator/serve/problem.h"
 #include "common/err.h"
+#include "common/mem.h"
 #include "proto/wire.h"
 
 const char *api_agent_state(int state)
@@ -254,9 +255,7 @@ void api_environments(struct server *s, const struct request *rq, struct respons
 	    deliver_known(s, rq, list_tag(&scope.views), q.csv, rs))
 		return;
 	l.q = &q;
-	sums = calloc(scope.views.count + 1, sizeof(*sums));
-	if (sums == NULL)
-		abort();
+	sums = mem_zeroed(scope.views.count + 1, sizeof(*sums));
 	add_environments(&l, &scope.views, sums);
 	list_answer(&l, rq,
 		    &(struct list_shape){.member = "environments",

@@ -7,6 +7,7 @@
 #include "aggregator/serve/api.h"
 #include "aggregator/serve/deliver.h"
 #include "aggregator/serve/problem.h"
+#include "common/mem.h"
 
 /* How many groups read each topic of a view, by its place there. */
 struct readers {
@@ -24,9 +25,7 @@ static void count_readers(struct readers *r)
 {
 	const struct view *v = r->view;
 
-	r->counts = calloc(v->topic_count + 1, sizeof(*r->counts));
-	if (r->counts == NULL)
-		abort();
+	r->counts = mem_zeroed(v->topic_count + 1, sizeof(*r->counts));
 	for (size_t i = 0; i < v->group_count; i++) {
 		const struct view_group *g = &v->groups[i];
 

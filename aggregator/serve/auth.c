@@ -13,6 +13,7 @@
 #include "aggregator/serve/password.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/mem.h"
 
 #define SLOW_EVERY_MS 250  /* after a wrong password, before the next is tried */
 #define LOG_EVERY_MS 60000 /* in which so many lines are written */
@@ -50,19 +51,13 @@ struct auth {
 
 static char *copy(const char *s)
 {
-	char *p = strdup(s != NULL ? s : "");
-
-	if (p == NULL)
-		abort();
-	return p;
+	return mem_copy(s != NULL ? s : "");
 }
 
 static char **copy_list(char *const *list, size_t count)
 {
-	char **p = calloc(MAX(count, (size_t)1), sizeof(*p));
+	char **p = mem_zeroed(count, sizeof(*p));
 
-	if (p == NULL)
-		abort();
 	for (size_t i = 0; i < count; i++)
 		p[i] = copy(list[i]);
 	return p;

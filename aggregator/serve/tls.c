@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/mem.h"
 
 #define CHAIN_MAX 16
 
@@ -182,11 +183,7 @@ bool tls_client_name(void *session, char *name, size_t size)
 
 static char *copy(const char *s)
 {
-	char *p = s != NULL ? strdup(s) : NULL;
-
-	if (s != NULL && p == NULL)
-		abort();
-	return p;
+	return s == NULL ? NULL : mem_copy(s);
 }
 
 int tls_new(const struct cert_files *files, struct buf *why, struct tls **ret_t)
