@@ -16,9 +16,11 @@
 #include "aggregator/config.h"
 #include "aggregator/ingest/members.h"
 #include "aggregator/ingest/origin.h"
+#include "aggregator/maintenance.h"
 #include "aggregator/store/copy.h"
 #include "aggregator/store/verify.h"
 #include "common/err.h"
+#include "common/mem.h"
 
 static const char USAGE[] =
 	"usage: warren-aggregator check (--data DIR | -c FILE)\n"
@@ -226,6 +228,22 @@ int store_cmd_check(int argc, char **argv)
 
 /* --- backup and restore --- */
 
+/* What is in maintenance by hand lies beside the store. */
+static int carry_maintenance(const char *from, const char *to)
+{
+	CLEANUP(buf_free) struct buf errors = {0};
+	CLEANUP(mem_free) struct rules_maintenance *list = NULL;
+	size_t count = 0;
+	int err = maintenance_load(from, &errors, &list, &count);
+
+	if (err == ERR_OK && count > 0)
+		err = maintenance_store(to, list, count);
+	if (err != ERR_OK)
+		fprintf(stderr, "%s%s: " MAINTENANCE_FILE " is not copied: %s\n", buf_str(&errors),
+			to, err_str(err));
+	return err;
+}
+
 int store_cmd_backup(int argc, char **argv)
 {
 	CLEANUP(aggregator_config_free) struct aggregator_config *cfg = NULL;
@@ -240,6 +258,8 @@ int store_cmd_backup(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	status = check_apart(o.other);
+	if (status == EXIT_SUCCESS && carry_maintenance(o.data, o.other) != ERR_OK)
+		return EXIT_FAILURE;
 	if (status == EXIT_SUCCESS)
 		printf("%s holds a copy of %s, and all of it is as it should be\n", o.other,
 		       o.data);
@@ -262,6 +282,8 @@ int store_cmd_restore(int argc, char **argv)
 		fprintf(stderr, "%s\n", why);
 		return EXIT_FAILURE;
 	}
+	if (carry_maintenance(o.other, o.data) != ERR_OK)
+		return EXIT_FAILURE;
 	printf("%s is restored from %s; the aggregator can be started\n", o.data, o.other);
 	return EXIT_SUCCESS;
 }

@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 
-from warren import Aggregator, cluster, wait_for
+from warren import AGGREGATOR, Aggregator, cluster, wait_for
 
 TOKEN = "a-token-of-this-test"
 
@@ -196,6 +196,10 @@ def check_maintenance(ruled, name, group, bad):
     assert ruled.json("/api/v1/incidents/" + before[0]["id"])["end"] == "maintenance"
     ruled.restart()
     assert ruled.json("/api/v1/maintenance") == {"maintenance": [declared]}
+    backup = ruled.dir + "/backup"
+    subprocess.run([AGGREGATOR, "backup", "--data", ruled.data_dir(), backup], check=True, timeout=60)
+    with open(backup + "/maintenance.jsonl", encoding="utf-8") as kept:
+        assert [json.loads(line) for line in kept] == [declared]
     wait_for("a pass", 60, lambda: ruled.json(one) and not ruled.json(one)["stale"])
     assert not bad() and ruled.json(one)["maintenance_by"] == "ops"
     assert change(ruled, "DELETE", "/api/v1/maintenance/" + declared["id"]) == (204, None)
