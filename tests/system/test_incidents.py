@@ -36,7 +36,7 @@ def make_aggregator(dir, name="aggregator", **changes):
 
 
 def quick_rules(dir, **more):
-    """For rules_file: a lag of a second is an incident, one pass later and whatever the pace."""
+    """For rules_file: a lag of a second is an incident, at once and whatever the pace."""
     rule = {"max_time_lag": "1s", "raise_after": 1, **more}
     (dir / "rules.yaml").write_text(json.dumps({"rules": [rule]}))
     return "rules.yaml"
@@ -369,12 +369,12 @@ def test_somebody_is_told(own_broker, tmp_path, start_agent):
     name = unique("told")
     hook = Hook()
     route = {"receiver": "hook", "wait": "0s", "group_by": ["environment", "cluster", "group"]}
-    a = make_aggregator(tmp_path, alert={"receivers": [{"name": "hook", "type": "webhook",
-                                                        "url": hook.url()}], "route": route})
+    alert = {"receivers": [{"name": "hook", "type": "webhook", "url": hook.url()}], "route": route}
+    a = make_aggregator(tmp_path, rules_file=quick_rules(tmp_path, max_time_lag="8s"), alert=alert)
     try:
         start_agent("agent", [a], [cluster(name, own_broker.bootstrap)])
         groups = Groups(own_broker.bootstrap, 2)
-        groups.known(a, name)
+        groups.until("the groups", 60, lambda: len(a.groups(name)) == 2)
         check_messages(a, hook, groups)
     finally:
         a.kill()
