@@ -45,13 +45,20 @@ static bool has_news(const struct member *m)
 	       (notify_has(m, MEMBER_FLAPS) && !notify_has(m, MEMBER_FLAPS_TOLD));
 }
 
-/* It lasts, and those who were told of it want to hear of it again. Alertmanager forgets what it
- * does not hear of, acknowledged or not. */
+/* Nothing is to be heard of it for now. Alertmanager does not count: what it does not hear of it
+ * takes for resolved. */
+static bool is_quiet(const struct member *m)
+{
+	return !m->group->route->everywhere && (m->held || notify_has(m, MEMBER_SILENCED));
+}
+
+/* It lasts, and those who were told of it want to hear of it again; Alertmanager also of what is
+ * acknowledged. */
 static bool can_repeat(const struct member *m)
 {
 	const struct route *r = m->group->route;
 
-	if (notify_is_over(m) || m->held || !is_told(m) || notify_has(m, MEMBER_SILENCED))
+	if (notify_has(m, MEMBER_OVER) || !is_told(m) || is_quiet(m))
 		return false;
 	if (r->strict && m->row.status < (unsigned)r->min_status)
 		return false;
@@ -266,7 +273,7 @@ bool notify_belongs(const struct member *m, enum slot slot, bool repeat)
 {
 	if (has_news(m) || has_end(m, slot))
 		return true;
-	if (notify_is_over(m) || m->held || !is_told(m) || notify_has(m, MEMBER_SILENCED))
+	if (notify_has(m, MEMBER_OVER) || !is_told(m) || is_quiet(m))
 		return false;
 	return repeat || !m->group->route->everywhere;
 }

@@ -463,6 +463,30 @@ static void alertmanager_hears_of_all_again_and_again(void **state)
 	fixture_free(&f);
 }
 
+static void alertmanager_goes_on_hearing_of_what_was_told_before_it_was_silenced(void **state)
+{
+	struct fixture f = fixture_new(RECEIVERS "  route: {receiver: am}\n");
+	struct incident told = fixture_incident(&f, "told");
+
+	(void)state;
+	fixture_pass(&f, SECOND);
+	assert_int_equal(f.count, 1);
+	told.silenced = 1;
+	fixture_change(&f, &told, INCIDENT_WAS_SILENCED);
+	told.status = STATUS_ERR;
+	fixture_change(&f, &told, INCIDENT_WORSE);
+	fixture_pass(&f, 2 * MINUTE);
+	assert_int_equal(f.count, 2);
+	assert_sent(&f, 1, MESSAGE_REPEAT, "am", 1);
+	notify_hold(f.notify, &f.t, told.cluster_id, true, f.now_ms);
+	fixture_pass(&f, 2 * MINUTE);
+	assert_int_equal(f.count, 3);
+	fixture_resolve(&f, &told);
+	fixture_pass(&f, 10 * MINUTE);
+	assert_int_equal(f.count, 3);
+	fixture_free(&f);
+}
+
 /* --- storms --- */
 
 static size_t count_to(const struct fixture *f, const char *receiver)
@@ -536,6 +560,8 @@ int main(void)
 		cmocka_unit_test(outside_of_its_hours_a_route_waits_for_them),
 		cmocka_unit_test(outside_of_its_hours_another_is_told),
 		cmocka_unit_test(alertmanager_hears_of_all_again_and_again),
+		cmocka_unit_test(
+			alertmanager_goes_on_hearing_of_what_was_told_before_it_was_silenced),
 		cmocka_unit_test(a_storm_of_a_thousand_groups_is_few_messages),
 	};
 
