@@ -534,7 +534,8 @@ def test_a_slow_way_that_breaks_loses_nothing(tmp_path, kafka, prod):
         assert cuts > 20
         wait_for("the last connections", 60, lambda: all(
             a.log().rindex('msg="shipping"') > last(a.log(), "link down") for a in agents))
-        time.sleep(3)
+        wait_for("what was kept meanwhile", 60, lambda: all(
+            a["spool_batches"] < 5 for a in aggregator.json("/api/v1/agents")["agents"]))
         for agent in agents:
             assert agent.stop()[0] == 0
     assert aggregator.stop()[0] == 0
