@@ -19,6 +19,11 @@ SETTINGS = {"group.coordinator.rebalance.protocols": "classic,consumer",
             "log.initial.task.delay.ms": "1000"}
 
 
+def pytest_collection_modifyitems(items):
+    """The file that takes the longest first: it would be left alone at the end."""
+    items.sort(key=lambda item: item.path.name != "test_verdicts.py")
+
+
 @pytest.fixture(scope="session", params=VERSIONS)
 def broker(request, tmp_path_factory):
     """A broker that all tests of this version share; none may stop it."""
