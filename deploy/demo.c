@@ -202,7 +202,8 @@ static struct offsets_member describe(const struct cluster *c, const struct grou
 {
 	snprintf(names->client_id, sizeof(names->client_id), "%s-%" PRIu32, g->plan->name,
 		 index + 1);
-	snprintf(names->id, sizeof(names->id), "%s-%08" PRIx32, names->client_id, chance());
+	snprintf(names->id, sizeof(names->id), "%.*s-%08" PRIx32, NAME_MAX_BYTES - 1,
+		 names->client_id, chance());
 	snprintf(names->host, sizeof(names->host), "/10.%d.%d.%" PRIu32, 20 + c->number,
 		 (int)(g - c->groups) + 1, 11 + index);
 	struct offsets_member m = {.id = names->id,

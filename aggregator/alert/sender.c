@@ -50,7 +50,7 @@ static void parcel_free(struct sender *s, struct parcel *p)
 	curl_slist_free_all(p->headers);
 	curl_slist_free_all(p->recipients);
 	buf_free(&p->body);
-	explicit_bzero(&p->secrets, sizeof(p->secrets));
+	explicit_bzero(p, sizeof(*p)); /* its secrets */
 	free(p);
 }
 
