@@ -18,5 +18,6 @@
 /* Run fn(&var) when var leaves its scope. fn must accept a zeroed var. */
 #define CLEANUP(fn) __attribute__((cleanup(fn)))
 
+/* One of the two is evaluated twice: no calls that do anything. */
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
