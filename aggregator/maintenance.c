@@ -13,6 +13,7 @@
 #include "aggregator/serve/json_in.h"
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/file.h"
 #include "common/mem.h"
 #include "common/tree.h"
 
@@ -182,13 +183,6 @@ static int path_of(const char *dir, const char *name, struct path *ret_path)
 	return size < 0 || (size_t)size >= sizeof(ret_path->text) ? -ENAMETOOLONG : ERR_OK;
 }
 
-static void close_file(FILE **f)
-{
-	if (*f != NULL)
-		fclose(*f);
-	*f = NULL;
-}
-
 /* Each line is one. ERR_MALFORMED, and the number of the line that is none. */
 static int parse(const char *text, size_t size, struct rules_maintenance *list, size_t *ret_count,
 		 int *ret_line)
@@ -209,25 +203,10 @@ static int parse(const char *text, size_t size, struct rules_maintenance *list, 
 	return ERR_OK;
 }
 
-static int read_file(const char *path, struct buf *out)
-{
-	CLEANUP(close_file) FILE *f = fopen(path, "re");
-
-	if (f == NULL)
-		return errno == ENOENT ? ERR_OK : -errno;
-	for (size_t got = 1; got > 0 && out->err == ERR_OK;) {
-		char part[8192];
-
-		got = fread(part, 1, sizeof(part), f);
-		buf_put(out, part, got);
-	}
-	return ferror(f) ? -EIO : out->err;
-}
-
 int maintenance_load(const char *dir, struct buf *errors, struct rules_maintenance **ret_list,
 		     size_t *ret_count)
 {
-	CLEANUP(buf_free) struct buf text = {.limit = FILE_MAX_BYTES};
+	CLEANUP(buf_free) struct buf text = {0};
 	struct rules_maintenance *list = mem_zeroed(MAINTENANCE_MAX, sizeof(*list));
 	struct path path;
 	size_t count = 0;
@@ -235,7 +214,9 @@ int maintenance_load(const char *dir, struct buf *errors, struct rules_maintenan
 	int err = path_of(dir, MAINTENANCE_FILE, &path);
 
 	if (err == ERR_OK)
-		err = read_file(path.text, &text);
+		err = file_read(path.text, FILE_MAX_BYTES, &text);
+	if (err == -ENOENT)
+		err = ERR_OK;
 	if (err != ERR_OK)
 		tree_error(errors, dir, 0, MAINTENANCE_FILE " cannot be read: %s", err_str(err));
 	if (err == ERR_OK)
@@ -273,13 +254,6 @@ static int write_file(const char *path, const struct buf *text)
 	return fsync(fd) == 0 ? ERR_OK : -errno;
 }
 
-static int sync_dir(const char *dir)
-{
-	CLEANUP(close_fd) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	return fd < 0 || fsync(fd) != 0 ? -errno : ERR_OK;
-}
-
 int maintenance_store(const char *dir, const struct rules_maintenance *list, size_t count)
 {
 	CLEANUP(buf_free) struct buf text = {0};
@@ -301,5 +275,5 @@ int maintenance_store(const char *dir, const struct rules_maintenance *list, siz
 		err = write_file(part.text, &text);
 	if (err == ERR_OK && rename(part.text, path.text) != 0)
 		err = -errno;
-	return err == ERR_OK ? sync_dir(dir) : err;
+	return err == ERR_OK ? file_sync_folder(dir) : err;
 }

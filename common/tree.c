@@ -10,6 +10,7 @@
 #include <yaml.h>
 
 #include "common/err.h"
+#include "common/file.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/utf8.h"
@@ -459,23 +460,13 @@ void tree_merge(struct tree *base, struct tree **overlay)
 
 int tree_read(const char *path, struct buf *errors, struct buf *ret_text)
 {
-	FILE *f = fopen(path, "re");
+	int err = file_read(path, TREE_FILE_MAX, ret_text);
 
-	if (f == NULL) {
-		tree_error(errors, path, 0, "cannot be opened: %s", err_str(-errno));
-		return ERR_CONFIG;
-	}
-	char *at = buf_reserve(ret_text, TREE_FILE_MAX + 1);
-	if (at == NULL)
+	if (err == -ENOMEM)
 		abort();
-	ret_text->size += fread(at, 1, TREE_FILE_MAX + 1, f);
-	int err = ferror(f) ? -errno : ERR_OK;
-	fclose(f);
-	if (err != ERR_OK) {
+	if (err != ERR_OK)
 		tree_error(errors, path, 0, "cannot be read: %s", err_str(err));
-		return ERR_CONFIG;
-	}
-	return ERR_OK;
+	return err == ERR_OK ? ERR_OK : ERR_CONFIG;
 }
 
 static int load_one(const char *path, struct buf *errors, struct tree **ret_tree)

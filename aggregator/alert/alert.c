@@ -25,10 +25,7 @@ static void note_change(struct alert *a, const struct incident *i)
 	a->counts_changed = true;
 	if (a->options.changed == NULL || a->change_count == CHANGES_MAX)
 		return;
-	if (a->change_count == a->change_cap) {
-		a->change_cap = MAX(2 * a->change_cap, (size_t)16);
-		a->changes = mem_resize(a->changes, a->change_cap, sizeof(*a->changes));
-	}
+	a->changes = mem_grow(a->changes, a->change_count, &a->change_cap, sizeof(*a->changes));
 	a->changes[a->change_count++] = *i;
 }
 
@@ -180,10 +177,7 @@ void alert_judged(struct alert *a, struct store_txn *t, const struct view *v, in
 void alert_blind(struct alert *a, struct view *v)
 {
 	forget_blind(a, v->cluster_id);
-	if (a->blind_count == a->blind_cap) {
-		a->blind_cap = MAX(2 * a->blind_cap, (size_t)16);
-		a->blind = mem_resize(a->blind, a->blind_cap, sizeof(struct view *));
-	}
+	a->blind = mem_grow(a->blind, a->blind_count, &a->blind_cap, sizeof(struct view *));
 	a->blind[a->blind_count++] = view_ref(v);
 }
 

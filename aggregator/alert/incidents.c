@@ -79,10 +79,7 @@ static struct place *take_place(struct incidents *n, uint32_t cluster, const cha
 
 	if (p != NULL)
 		return p;
-	if (n->place_count == n->place_cap) {
-		n->place_cap = MAX(2 * n->place_cap, (size_t)16);
-		n->places = mem_resize(n->places, n->place_cap, sizeof(*n->places));
-	}
+	n->places = mem_grow(n->places, n->place_count, &n->place_cap, sizeof(*n->places));
 	p = &n->places[n->place_count++];
 	*p = (struct place){.cluster = cluster, .environment = strdup(environment)};
 	if (p->environment == NULL)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/file.h"
 #include "common/utf8.h"
 
 #define NAME_MAX_SIZE 100
@@ -275,23 +276,13 @@ int template_parse(const char *name, const char *text, size_t size, enum escape 
 
 int template_load(const char *path, enum escape how, struct buf *errors, struct template **ret_t)
 {
-	FILE *f = fopen(path, "re");
+	CLEANUP(buf_free) struct buf text = {0};
+	int err = file_read(path, TEMPLATE_SOURCE_MAX, &text);
 
-	if (f == NULL) {
-		buf_printf(errors, "%s: cannot be read: %s\n", path, err_str(-errno));
-		return ERR_CONFIG;
-	}
-	char *text = malloc(TEMPLATE_SOURCE_MAX + 1);
-	size_t size = text == NULL ? 0 : fread(text, 1, TEMPLATE_SOURCE_MAX + 1, f);
-	bool failed = ferror(f) != 0 || text == NULL;
-	fclose(f);
-	int err = ERR_CONFIG;
-	if (failed)
-		buf_printf(errors, "%s: cannot be read\n", path);
-	else
-		err = template_parse(path, text, size, how, errors, ret_t);
-	free(text);
-	return err;
+	if (err == ERR_OK)
+		return template_parse(path, buf_str(&text), text.size, how, errors, ret_t);
+	buf_printf(errors, "%s: cannot be read: %s\n", path, err_str(err));
+	return ERR_CONFIG;
 }
 
 void template_free(struct template **t)

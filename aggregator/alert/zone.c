@@ -8,6 +8,7 @@
 #include "aggregator/alert/zone_rule.h"
 #include "common/bytes.h"
 #include "common/err.h"
+#include "common/file.h"
 
 #define ZONES "/usr/share/zoneinfo/"
 #define FILE_MAX ((size_t)64 << 10)
@@ -116,23 +117,19 @@ static bool name_ok(const char *name)
 
 int zone_new(const char *name, struct zone **ret_z)
 {
+	CLEANUP(buf_free) struct buf data = {0};
 	char path[256];
 
 	if (!name_ok(name) || snprintf(path, sizeof(path), ZONES "%s", name) >= (int)sizeof(path))
 		return ERR_NOT_FOUND;
-	FILE *f = fopen(path, "rbe");
-	if (f == NULL && strcmp(name, "UTC") == 0) { /* also where the database is not installed */
+	int err = file_read(path, FILE_MAX, &data);
+	if (err == -ENOENT && strcmp(name, "UTC") == 0) { /* where the database is not installed */
 		*ret_z = calloc(1, sizeof(**ret_z));
 		return *ret_z == NULL ? -ENOMEM : ERR_OK;
 	}
-	if (f == NULL)
-		return ERR_NOT_FOUND;
-	uint8_t *data = malloc(FILE_MAX);
-	size_t size = data == NULL ? 0 : fread(data, 1, FILE_MAX, f);
-	int err = data == NULL ? -ENOMEM : zone_parse(data, size, ret_z);
-	free(data);
-	(void)fclose(f);
-	return err;
+	if (err != ERR_OK)
+		return err == -ENOMEM ? err : ERR_NOT_FOUND;
+	return zone_parse(data.data, data.size, ret_z);
 }
 
 void zone_free(struct zone **z)

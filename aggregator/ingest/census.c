@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/ingest/census.h"
+#include "common/mem.h"
 
 #include <stdlib.h>
 
@@ -12,15 +13,7 @@ void census_begin(struct census *c, uint64_t pass)
 
 void census_add(struct census_set *s, uint32_t group, uint32_t topic, int32_t partition)
 {
-	if (s->count == s->cap) {
-		size_t cap = MAX(s->cap * 2, (size_t)1024);
-		struct census_place *places = realloc(s->places, cap * sizeof(*places));
-
-		if (places == NULL)
-			abort();
-		s->places = places;
-		s->cap = cap;
-	}
+	s->places = mem_grow(s->places, s->count, &s->cap, sizeof(*s->places));
 	s->places[s->count++] = (struct census_place){group, topic, partition};
 }
 

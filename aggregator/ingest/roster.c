@@ -73,10 +73,7 @@ static void make_room(struct roster *r)
 				quiet = i;
 		remove_at(r, quiet);
 	}
-	if (r->count < r->cap)
-		return;
-	r->cap = MAX(r->cap * 2, (size_t)8);
-	r->agents = mem_resize(r->agents, r->cap, sizeof(*r->agents));
+	r->agents = mem_grow(r->agents, r->count, &r->cap, sizeof(*r->agents));
 }
 
 static struct roster_agent *take(struct roster *r, const char *name)

@@ -8,17 +8,14 @@
 #include "aggregator/serve/deliver.h"
 #include "aggregator/serve/problem.h"
 #include "common/err.h"
+#include "common/mem.h"
 
 /* --- rows --- */
 
 void list_add(struct list *l, const struct list_row *row)
 {
-	if (l->count == l->cap) {
-		l->cap = MAX(l->cap * 2, (size_t)64);
-		l->rows = realloc(l->rows, l->cap * sizeof(*l->rows));
-		if (l->rows == NULL)
-			abort(); /* it is no more than the views take, which are there */
-	}
+	/* It is no more than the views take, which are there. */
+	l->rows = mem_grow(l->rows, l->count, &l->cap, sizeof(*l->rows));
 	struct list_row *added = &l->rows[l->count++];
 	*added = *row;
 	for (size_t i = 0; i < CURSOR_NAMES; i++)

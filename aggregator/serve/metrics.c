@@ -154,8 +154,9 @@ int metrics_start(struct board *board, const struct server_config *config, struc
 		return -ENOMEM;
 	m->board = board;
 	m->config = config;
-	for (size_t form = 0; form < METRICS_FORMS; form++)
-		m->asked_ms[form] = NEVER;
+	/* Whoever scraped before a restart goes on, so that the first scrape need not wait. */
+	m->asked_ms[METRICS_GZIP] = clock_mono_ms();
+	m->asked_ms[METRICS_PLAIN] = NEVER;
 	pthread_mutex_init(&m->mtx, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

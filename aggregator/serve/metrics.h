@@ -6,8 +6,9 @@
  * Warren's, in the older text format or in OpenMetrics 1.0, plain or as gzip.
  *
  * What grows with groups and partitions is made into a sheet for each cluster once a pass, by a
- * thread of its own as long as somebody scrapes; a scrape copies sheets. Until the sheet of a new
- * pass is there, in some 100 ms, the one before is sent; what was deleted is not in any.
+ * thread of its own as long as somebody scrapes, and as gzip for a while after a start; a scrape
+ * copies sheets. Until the sheet of a new pass is there, in some 100 ms, the one before is sent;
+ * what was deleted is not in any.
  */
 
 #include "aggregator/serve/server.h"

@@ -9,6 +9,7 @@
 
 #include "aggregator/store/store_priv.h"
 #include "common/err.h"
+#include "common/file.h"
 
 #define PATH_BYTES 4096
 #define PIECE ((size_t)16 << 20)
@@ -29,13 +30,6 @@ static int fail(const char *path, int err, char why[static 512])
 {
 	snprintf(why, 512, "%.400s: %s", path, err_str(err));
 	return err;
-}
-
-static int sync_dir(const char *dir)
-{
-	CLEANUP(close_fd) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	return fd < 0 || fsync(fd) != 0 ? -errno : ERR_OK;
 }
 
 static int open_target(struct target *t, const char *dir, char why[static 512])
@@ -68,7 +62,7 @@ static int finish_target(struct target *t, int err, char why[static 512])
 	if (err == ERR_OK && rename(t->part, t->name) != 0)
 		err = -errno;
 	if (err == ERR_OK)
-		return sync_dir(t->dir);
+		return file_sync_folder(t->dir);
 	unlink(t->part);
 	return fail(t->part, err, why);
 }

@@ -121,6 +121,17 @@ void store_put_meta(struct store_txn *t, const char *name, uint32_t v)
 		store_check(t, mdb_put(t->txn, t->store->tables[META], &k, &value, 0));
 }
 
+/* A record of another size is damage, not absence. */
+static bool take_value(struct store_txn *t, const MDB_val *v, void *ret_v, size_t size)
+{
+	if (v->mv_size != size) {
+		t->err = ERR_MALFORMED;
+		return false;
+	}
+	memcpy(ret_v, v->mv_data, size);
+	return true;
+}
+
 bool store_get_record(struct store_txn *t, enum table table, struct store_key k, void *ret_v,
 		      size_t size)
 {
@@ -132,12 +143,7 @@ bool store_get_record(struct store_txn *t, enum table table, struct store_key k,
 	int rc = mdb_get(t->txn, t->store->tables[table], &key, &v);
 	if (rc == MDB_NOTFOUND || !store_check(t, rc))
 		return false;
-	if (v.mv_size != size) {
-		t->err = ERR_MALFORMED;
-		return false;
-	}
-	memcpy(ret_v, v.mv_data, size);
-	return true;
+	return take_value(t, &v, ret_v, size);
 }
 
 void store_put_record(struct store_txn *t, enum table table, struct store_key k, const void *v,
@@ -233,12 +239,7 @@ bool store_cursor_get(struct store_txn *t, enum table table, struct store_key k,
 	int rc = seek(c, &key, &v);
 	if (rc == MDB_NOTFOUND || !store_check(t, rc))
 		return false;
-	if (v.mv_size != size) {
-		t->err = ERR_MALFORMED;
-		return false;
-	}
-	memcpy(ret_v, v.mv_data, size);
-	return true;
+	return take_value(t, &v, ret_v, size);
 }
 
 /* Whether the cursor stands at this key, as after a look at it, or just before it. */

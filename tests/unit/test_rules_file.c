@@ -394,7 +394,7 @@ static void a_file_that_is_gone_leaves_the_rules(void **state)
 	bool changed = false;
 
 	remove(k->path);
-	buf_printf(&expected, "%s: cannot be opened: No such file or directory\n", k->path);
+	buf_printf(&expected, "%s: cannot be read: No such file or directory\n", k->path);
 	assert_int_equal(rulebook_reload(k->b, take, k, &errors, &changed), ERR_CONFIG);
 	assert_string_equal(buf_str(&errors), buf_str(&expected));
 	expect_state(k, 1, 1, buf_str(&expected));

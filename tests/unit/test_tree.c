@@ -364,7 +364,7 @@ static void a_file_that_cannot_be_read_is_an_error(void **state)
 
 	assert_int_equal(tree_load("/nowhere/none.yaml", &errors, &tree), ERR_CONFIG);
 	assert_string_equal(buf_str(&errors),
-			    "/nowhere/none.yaml: cannot be opened: No such file or directory\n");
+			    "/nowhere/none.yaml: cannot be read: No such file or directory\n");
 	buf_reset(&errors);
 	assert_int_equal(tree_load(directory, &errors, &tree), ERR_CONFIG);
 	buf_printf(&want, "%s: cannot be read: Is a directory\n", directory);
