@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/ingest/census.h"
-#include "common/mem.h"
 
 #include <stdlib.h>
+
+#include "common/mem.h"
 
 void census_begin(struct census *c, uint64_t pass)
 {
